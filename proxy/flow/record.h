@@ -1,0 +1,161 @@
+#pragma once
+// FlowRecord: everything the core knows about one flow. Plain values; `report` turns it into a page event.
+// The enums carry the numbers of proto/sluice/events/v1/page_event.proto (a test compares names and numbers), because the
+// core may not depend on protobuf.
+#include <cstdint>
+#include <string>
+
+#include "proxy/base/ip.h"
+#include "proxy/base/time.h"
+
+namespace sluice::flow {
+
+enum class Side : uint8_t { kClient, kOrigin };
+constexpr Side other(Side side) { return side == Side::kClient ? Side::kOrigin : Side::kClient; }
+
+enum class Verdict : uint8_t { kUnspecified = 0, kAllow = 1, kAlert = 2, kBlock = 3, kBypass = 4, kDrop = 5 };
+
+enum class PolicyKind : uint8_t {
+  kUnspecified = 0,
+  kSteeringException = 1,
+  kSslDecryption = 2,
+  kRealtime = 3,
+  kDestination = 4,
+  kAdmission = 5,
+  kProtocol = 6,
+  kCertificateError = 7,
+  kTimedBypass = 8,
+  kLearnedBypass = 9,
+};
+
+enum class BypassMode : uint8_t {
+  kUnspecified = 0,
+  kNone = 1,
+  kDirect = 2,
+  kTunnel = 3,
+  kDoNotDecrypt = 4,
+  kLearned = 5,
+  kCertificateError = 6,
+};
+
+enum class BypassReasonCode : uint8_t {
+  kUnspecified = 0,
+  kCertificatePinnedApp = 1,
+  kDomain = 2,
+  kCategory = 3,
+  kApplication = 4,
+  kDestination = 5,
+  kSource = 6,
+  kSslPolicy = 7,
+  kLearned = 8,
+  kCertificateError = 9,
+  kClientCertificate = 10,
+  kProtocol = 11,
+  kEch = 12,
+  kPrivateAddress = 13,
+  kTimed = 14,
+  kFailOpen = 15,
+  kOnNetwork = 16,
+  kInterceptionOff = 17,
+};
+
+enum class CloseReason : uint8_t {
+  kUnspecified = 0,
+  kClientClosed = 1,
+  kOriginClosed = 2,
+  kClientReset = 3,
+  kOriginReset = 4,
+  kIdleTimeout = 5,
+  kTotalTimeout = 6,
+  kHalfOpenTimeout = 7,
+  kBadRequest = 20,
+  kHeadTooLarge = 21,
+  kHeadTimeout = 22,
+  kHeadIncomplete = 23,
+  kMethodNotAllowed = 24,
+  kBadAuthority = 25,
+  kSourceNotAllowed = 26,
+  kAuthenticationRequired = 27,
+  kAuthenticationFailed = 28,
+  kProtocolError = 29,
+  kPortNotAllowed = 40,
+  kDestinationProhibited = 41,
+  kDnsNotFound = 42,
+  kDnsTimeout = 43,
+  kDnsError = 44,
+  kConnectRefused = 45,
+  kConnectTimeout = 46,
+  kConnectUnreachable = 47,
+  kConnectError = 48,
+  kClientHelloTimeout = 60,
+  kClientHelloTooLarge = 61,
+  kClientHelloMalformed = 62,
+  kSniMismatch = 63,
+  kUnknownProtocol = 64,
+  kEchBlocked = 65,
+  kPolicyBlock = 80,
+  kPolicyChanged = 81,
+  kDeviceRevoked = 82,
+  kTunnelLost = 83,
+  kOverload = 84,
+  kDrain = 85,
+  kProducerCrash = 86,
+  kInternalError = 87,
+};
+
+enum class Stage : uint8_t {
+  kUnspecified = 0,
+  kGreeting = 1,
+  kDialing = 2,
+  kPeeking = 3,
+  kHandshaking = 4,
+  kRelaying = 5,
+  kSplicing = 6,
+};
+
+enum class HostSource : uint8_t { kUnspecified = 0, kConnect = 1, kSni = 2, kHttpHost = 3, kDns = 4 };
+enum class AccessMethod : uint8_t { kUnspecified = 0, kClient = 1, kExplicitProxy = 2, kTransparent = 3 };
+enum class Ech : uint8_t { kUnspecified = 0, kNone = 1, kOuter = 2, kInner = 3 };
+
+struct FlowRecord {
+  // identity
+  uint64_t event_counter = 0;  // with the producer's id it is the event_id; 0 until allocated
+  uint32_t revision = 0;       // of the last revision handed out
+
+  // time
+  base::WallTime start{};      // accept
+  base::Time started{};        // the same moment, monotonic
+
+  // who
+  std::string user;
+  base::Endpoint source;
+  AccessMethod access_method = AccessMethod::kUnspecified;
+
+  // where
+  std::string host;            // lower-case A-label or address literal, as asked for
+  HostSource host_source = HostSource::kUnspecified;
+  base::Endpoint destination;  // address dialled; port 0 until known
+
+  // bytes at the client's side, after the CONNECT or SOCKS reply
+  uint64_t client_bytes = 0;
+  uint64_t server_bytes = 0;
+
+  // verdict
+  Verdict action = Verdict::kUnspecified;
+  const char* policy = "";     // static name of the built-in rule that decided
+  PolicyKind policy_kind = PolicyKind::kUnspecified;
+  BypassMode bypass_mode = BypassMode::kNone;
+  BypassReasonCode bypass_reason_code = BypassReasonCode::kUnspecified;
+  const char* bypass_reason = "";
+  CloseReason close_reason = CloseReason::kUnspecified;
+  Stage error_stage = Stage::kUnspecified;
+
+  // tls, from the ClientHello
+  std::string sni;
+  std::string alpn;            // offered protocols, comma separated
+  Ech ech = Ech::kUnspecified;
+  uint16_t tls_version = 0;    // highest offered, 0x0304 = TLS 1.3; 0 = not TLS
+  std::string ja4_raw;         // as wire::ja4_raw builds it; hashed when the event is built
+};
+
+}  // namespace sluice::flow
