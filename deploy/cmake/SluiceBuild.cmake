@@ -1,7 +1,7 @@
 # Build rules shared by every folder: one static library per folder, its name is the folder's name.
 #   sluice_library(NAME SOURCES a.cc b.cc DEPS sluice::base PRIVATE_DEPS PkgConfig::UV)
 #   sluice_program(NAME SOURCES main.cc DEPS ...)
-#   sluice_test(NAME SOURCES a_test.cc DEPS ...)      one Catch2 executable, registered with CTest under the label of its kind
+#   sluice_test(NAME SOURCES a_test.cc DEPS ...)      one Catch2 executable, in CTest under the label of its kind
 option(SLUICE_TESTS "build the tests" ON)
 option(SLUICE_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(SLUICE_TSAN "ThreadSanitizer (only targets without gRPC are meaningful)" OFF)

@@ -1,0 +1,52 @@
+"""The table of allowed includes, as data; proxy/ARCHITECTURE.md gives the reasons, this is what CI enforces.
+
+A folder may include its own headers, those of the folders named here, and those of the folders that these may include
+(a dependency brings its dependencies' headers with it). `proto` stands for the generated protobuf code.
+"""
+
+FOLDERS = {
+    "proxy/base": [],
+    "proxy/config": ["proxy/base", "proto"],
+    "proxy/wire": ["proxy/base"],
+    "proxy/tls": ["proxy/base"],
+    "proxy/http": ["proxy/wire"],
+    "proxy/policy": ["proxy/base", "proto"],
+    "proxy/net": ["proxy/base"],
+    "proxy/flow": ["proxy/base", "proxy/wire", "proxy/tls", "proxy/http", "proxy/policy"],
+    "proxy/drive": ["proxy/base", "proxy/flow", "proxy/tls", "proxy/http", "proxy/net"],
+    "proxy/report": ["proxy/base", "proxy/flow/record.h", "proto"],
+    "proxy/pop": ["proxy/*", "proto"],
+    "proxy/client": ["proxy/*", "proto"],
+    "proxy/ctl": ["proxy/*", "proto"],
+    "events/store": ["proxy/base", "proto"],
+    "events/ingest": ["events/store", "proxy/base", "proxy/net", "proxy/report", "proto"],
+    "events/query": ["events/store", "proxy/base", "proto"],
+    "events/sinks": ["events/store", "proxy/base", "proto"],
+    "events/api": ["events/query", "events/store", "proxy/base", "proto"],
+    "events/console": ["events/query", "proxy/base", "proto"],
+    "events/server": ["events/*", "proxy/base", "proxy/config", "proxy/net", "proxy/report", "proto"],
+}
+
+# Folders that nobody includes from.
+TOPS = ("proxy/pop", "proxy/client", "proxy/ctl", "events/server", "tests")
+
+# Third-party headers: the folders that may include them, and whether their headers may too (only inside the door).
+# A prefix ends in '/' or names one header.
+DOORS = {
+    "uv.h": ["proxy/net"],
+    "ares.h": ["proxy/net"],
+    "ares_": ["proxy/net"],
+    "nghttp2/": ["proxy/http"],
+    "openssl/": ["proxy/tls"],
+    "yaml-cpp/": ["proxy/config"],
+    "sqlite3.h": ["events/store"],
+    "zstd.h": ["proxy/report", "events/store", "events/ingest"],
+    "libpsl.h": ["proxy/report"],
+    "re2/": ["proxy/policy", "events/query", "events/store"],
+    "grpcpp/": ["proxy/report", "proxy/pop", "proxy/client", "proxy/ctl", "events/ingest", "events/query",
+                "events/server"],
+    "spdlog/": ["proxy/pop", "proxy/client", "proxy/ctl", "events/server"],
+    "CLI/": ["proxy/pop", "proxy/client", "proxy/ctl", "events/server"],
+    "httplib.h": ["events/api", "events/server", "proxy/pop"],
+    "crypt.h": ["proxy/pop"],
+}
