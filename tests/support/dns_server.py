@@ -1,0 +1,93 @@
+"""A DNS server on a UDP port of the loopback interface that answers from a table, with delays and faults as asked."""
+import dataclasses
+import ipaddress
+import socket
+import struct
+import threading
+
+A, AAAA = 1, 28
+NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
+
+
+@dataclasses.dataclass
+class Name:
+    """What the server says about one name. `delay` maps a query type to seconds; `silent` lists types never answered."""
+    addresses: tuple = ()
+    ttl: int = 60
+    rcode: int = NOERROR
+    delay: dict = dataclasses.field(default_factory=dict)
+    silent: tuple = ()
+
+
+def _question(packet):
+    position, labels = 12, []
+    while packet[position]:
+        size = packet[position]
+        labels.append(packet[position + 1:position + 1 + size].decode("ascii"))
+        position += 1 + size
+    kind = struct.unpack_from(">H", packet, position + 1)[0]
+    return ".".join(labels).lower(), kind, packet[12:position + 5]
+
+
+def _answer(packet, question, kind, name):
+    records = b""
+    count = 0
+    for text in name.addresses:
+        address = ipaddress.ip_address(text)
+        if (kind == A) != (address.version == 4):
+            continue
+        records += b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, name.ttl, len(address.packed)) + address.packed
+        count += 1
+    return packet[:2] + struct.pack(">HHHHH", 0x8180 | name.rcode, 1, count, 0, 0) + question + records
+
+
+class DnsServer:
+    """Names that are not in the table do not exist. `queries` lists what was asked, as (name, type)."""
+
+    def __init__(self, names):
+        self.names = dict(names)
+        self.queries = []
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.address = "%s:%d" % self._socket.getsockname()
+        self._closing = False
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while not self._closing:
+            try:
+                packet, peer = self._socket.recvfrom(4096)
+            except OSError:
+                return
+            if self._closing:
+                return
+            name, kind, question = _question(packet)
+            self.queries.append((name, kind))
+            entry = self.names.get(name, Name(rcode=NXDOMAIN))
+            if kind in entry.silent:
+                continue
+            reply = _answer(packet, question, kind, entry)
+            delay = entry.delay.get(kind, 0)
+            if delay:
+                timer = threading.Timer(delay, self._send, (reply, peer))
+                timer.daemon = True
+                timer.start()
+            else:
+                self._send(reply, peer)
+
+    def _send(self, reply, peer):
+        try:
+            self._socket.sendto(reply, peer)
+        except OSError:
+            pass
+
+    def close(self):
+        self._closing = True
+        self._socket.sendto(b"", self._socket.getsockname())
+        self._socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

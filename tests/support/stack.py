@@ -1,0 +1,162 @@
+"""An event store and a proxy on free ports of the loopback interface, with the configuration a test asks for."""
+import json
+import pathlib
+import re
+import shutil
+import tempfile
+import urllib.request
+
+from tests.support import programs, wait
+
+
+def merged(base, changes):
+    """`base` with `changes` laid over it, mapping by mapping; None removes a key."""
+    result = dict(base)
+    for key, value in changes.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = merged(result[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+def write_configuration(path, settings):
+    """JSON is YAML."""
+    path.write_text(json.dumps(settings, indent=2) + "\n")
+
+
+class Store:
+    """sluice-events. After a restart it listens where it listened before."""
+
+    def __init__(self, directory, **changes):
+        self.directory = pathlib.Path(directory)
+        self.configuration = self.directory / "events.yaml"
+        self.socket = self.directory / "events.sock"
+        self.settings = merged({
+            "name": "store-test",
+            "ingest": {"address": "127.0.0.1:0"},
+            "query": {"socket": str(self.socket)},
+            "health": {"address": "127.0.0.1:0"},
+            "store": {"sqlite": {"directory": str(self.directory / "store"), "retention_days": 0}},
+        }, changes)
+        self.program = None
+
+    def start(self):
+        write_configuration(self.configuration, self.settings)
+        self.program = programs.Program("sluice-events", [programs.BIN / "sluice-events", "--config", self.configuration],
+                                        self.directory)
+        host, port = self.program.listener("ingest")
+        self.settings["ingest"]["address"] = f"{host}:{port}"
+        wait.until(self.socket.exists, "the query socket")
+        return self
+
+    @property
+    def ingest(self):
+        return self.settings["ingest"]["address"]
+
+    def ctl(self, *arguments, seconds=None):
+        return programs.run([programs.BIN / "sluicectl", "--server", f"unix:{self.socket}", *arguments],
+                            self.directory, seconds=seconds)
+
+    def search(self, query="", limit=1000):
+        """The events that `sluicectl events search` prints as NDJSON, newest first."""
+        done = self.ctl("events", "search", query, "--last", "1h", "--format", "ndjson", "--limit", str(limit))
+        if done.returncode != 0:
+            raise AssertionError(f"search {query!r} ended with {done.returncode}: {done.stderr}")
+        return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+
+    def wait_for_events(self, query, count=1, final=True, seconds=None):
+        """Waits until exactly `count` events match and, with `final`, none of them is open any more."""
+        def arrived():
+            events = self.search(query)
+            if len(events) > count:
+                raise AssertionError(f"{query!r} finds {len(events)} events instead of {count}: {events}")
+            if len(events) == count and not (final and any(event["state"] == "open" for event in events)):
+                return events
+            return None
+        try:
+            return wait.until(arrived, f"{count} events for {query!r}", seconds)
+        except wait.DeadlinePassed as late:
+            found = self.search("")[:20]
+            raise wait.DeadlinePassed(f"{late}; the newest events are {json.dumps(found, indent=1)}") from None
+
+
+class Proxy:
+    """sluice-proxy with one explicit listener. Ports are chosen anew at every start."""
+
+    def __init__(self, directory, store, ports=(), **changes):
+        self.directory = pathlib.Path(directory)
+        self.configuration = self.directory / "proxy.yaml"
+        self.settings = merged({
+            "name": "pop-test",
+            "workers": 2,
+            "listeners": [{"name": "explicit", "address": "127.0.0.1:0", "kind": "explicit"}],
+            "health": {"address": "127.0.0.1:0"},
+            "origin": {"allow_destinations": ["127.0.0.0/8"], "allow_ports": [443, 80, *ports]},
+            "spool": {"directory": str(self.directory / "spool"), "max_bytes": "64MiB"},
+            "events": {"address": store.ingest},
+        }, changes)
+        self.program = None
+
+    def start(self):
+        write_configuration(self.configuration, self.settings)
+        self.program = programs.Program("sluice-proxy", [programs.BIN / "sluice-proxy", "--config", self.configuration],
+                                        self.directory)
+        self.address = self.program.listener("explicit")
+        self.health = self.program.listener("health")
+        return self
+
+    def get(self, path):
+        """(status, text) of the health listener's answer."""
+        host, port = self.health
+        try:
+            with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=wait.DEADLINE_SECONDS) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read().decode()
+
+    def metric(self, name, **labels):
+        """Sum of all samples of a metric that carry these labels."""
+        total = 0.0
+        for line in self.get("/metrics")[1].splitlines():
+            match = re.match(rf"{re.escape(name)}(\{{.*\}})? (\S+)$", line)
+            if match and all(f'{key}="{value}"' in (match.group(1) or "") for key, value in labels.items()):
+                total += float(match.group(2))
+        return total
+
+
+class Stack:
+    """A store and a proxy in a directory of their own, removed at the end. Use as a context or with close()."""
+
+    def __init__(self, ports=(), proxy=None, store=None):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-"))
+        self.store = Store(self.directory, **(store or {}))
+        try:
+            self.store.start()
+            self.proxy = Proxy(self.directory, self.store, ports, **(proxy or {}))
+            self.proxy.start()
+        except BaseException:
+            self.close(check=False)
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.close(check=kind is None)
+
+    def close(self, check=True):
+        """Ends both programs; with `check` they must end with 0 and without a sanitizer's word."""
+        problems = []
+        for part in (getattr(self, "proxy", None), self.store):
+            if part is None or part.program is None:
+                continue
+            try:
+                part.program.stop()
+            except AssertionError as problem:
+                problems.append(str(problem))
+        shutil.rmtree(self.directory, ignore_errors=True)
+        if check and problems:
+            raise AssertionError("\n".join(problems))
