@@ -83,6 +83,8 @@ std::optional<AddressRange> parse_address_range(std::string_view text);
 bool mentions(const Filter& filter, const Field& field);
 
 bool matches(const Filter& filter, const events::v1::Record& record);
+// Whether a kLike or kRegex comparison holds for this text.
+bool text_matches(const Comparison& comparison, std::string_view text);
 
 // A condition with `?` placeholders; values never appear in the text. Columns are named as the fields, in double
 // quotes, and hold what Field::column() returns: not NULL, text compared with COLLATE NOCASE (declare the columns so
