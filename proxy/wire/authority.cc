@@ -1,6 +1,7 @@
 #include "proxy/wire/authority.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "proxy/base/text.h"
 #include "proxy/wire/limits.h"

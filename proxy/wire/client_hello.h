@@ -1,6 +1,7 @@
 #pragma once
 // The TLS ClientHello (RFC 8446 section 4.1.2) read from the first bytes of a connection, without a TLS library.
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -62,10 +63,10 @@ class ClientHelloPeek {
   HelloParse feed(base::ByteView held);
 
  private:
-  enum class Step : uint8_t { kNeedMore, kMessageEnded, kInvalid };
-  Step walk(base::ByteView held);
-  Step read_record_header(base::ByteView held);
-  Step read_message_header(base::ByteView held);
+  enum class Step : uint8_t { kDone, kNeedMore, kInvalid };
+  Step walk(base::ByteView held);  // to the end of the message and of its record
+  Step enter_record(base::ByteView held);
+  Step take_message_header(base::ByteView held);
   Step fail(HelloError error);
   HelloParse parse_message(base::ByteView held);
 
@@ -73,9 +74,8 @@ class ClientHelloPeek {
   size_t records_ = 0;         // record headers passed
   size_t record_left_ = 0;     // payload of the current record that was not passed
   size_t message_at_ = 0;      // bytes of the handshake message passed, its header included
-  size_t message_length_ = 0;  // with its header; known once message_at_ reaches 4
-  HelloError error_{};
-  bool failed_ = false;
+  size_t message_length_ = 0;  // with its header; complete once message_at_ reaches 4
+  std::optional<HelloError> error_;
   std::vector<uint8_t> joined_;  // the message, when it spans records
 };
 
