@@ -1,0 +1,67 @@
+#include "proxy/config/events_config.h"
+
+#include "proxy/base/file.h"
+#include "proxy/config/checks.h"
+#include "proxy/config/limits.h"
+#include "proxy/config/yaml.h"
+
+namespace sluice::config {
+
+namespace {
+
+void check_query(Checks& checks, v1::QueryServer& query) {
+  if (query.socket().empty()) return checks.problem("query.socket", "is required; write the name of a unix socket");
+  query.set_socket(checks.absolute(query.socket()));
+  if (query.socket().size() > unix_socket_path_bytes_max) {
+    checks.problem("query.socket", query.socket() + " is longer than the " +
+                                       std::to_string(unix_socket_path_bytes_max) +
+                                       " bytes that a unix socket's name "
+                                       "may have");
+  }
+}
+
+void check_store(Checks& checks, v1::Store& store) {
+  if (store.sqlite().directory().empty()) {
+    return checks.problem("store.sqlite.directory", "is required; write the name of a folder");
+  }
+  v1::Sqlite& sqlite = *store.mutable_sqlite();
+  sqlite.set_directory(checks.folder("store.sqlite.directory", sqlite.directory()));
+  sqlite.set_retention_days(
+      checks.number32("store.sqlite.retention_days", sqlite.retention_days(), {90, 0, retention_days_max}));
+}
+
+void check_events(Checks& checks, v1::Events& events) {
+  if (!checks.stands("name")) events.set_name(host_name());
+  checks.name("name", events.name());
+  if (!checks.stands("tenant")) events.set_tenant("default");
+  checks.name("tenant", events.tenant());
+  v1::Ingest& ingest = *events.mutable_ingest();
+  checks.address_with_tls("ingest", ingest.address(), ingest.has_tls(), Checks::Port::kAnyFree);
+  if (ingest.has_tls()) checks.tls("ingest.tls", *ingest.mutable_tls());
+  if (events.has_query()) check_query(checks, *events.mutable_query());
+  if (events.has_health()) checks.endpoint("health.address", events.health().address(), Checks::Port::kAnyFree);
+  check_store(checks, *events.mutable_store());
+  checks.log(*events.mutable_log());
+}
+
+}  // namespace
+
+base::Result<LoadedEvents> load_events_config(const std::string& file) {
+  const auto text = base::read_file(file, file_bytes_max);
+  if (!text) return text.error();
+  return parse_events_config(*text, file);
+}
+
+base::Result<LoadedEvents> parse_events_config(std::string_view text, const std::string& file) {
+  LoadedEvents loaded;
+  loaded.file = file;
+  Marks marks;
+  if (const auto status = load_yaml(text, file, loaded.message, &marks); !status) return status.error();
+  Problems problems(file);
+  Checks checks(file, marks, problems);
+  check_events(checks, loaded.message);
+  if (const auto status = problems.status(); !status) return status.error();
+  return loaded;
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,238 @@
+#include "proxy/config/proxy_config.h"
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "proxy/base/file.h"
+#include "proxy/base/text.h"
+#include "proxy/config/checks.h"
+#include "proxy/config/limits.h"
+#include "proxy/config/yaml.h"
+
+namespace sluice::config {
+
+namespace {
+
+using base::Endpoint;
+
+constexpr uint64_t spool_bytes_default = uint64_t{4} << 30;
+
+std::string at(std::string_view list, int index) {
+  return std::string(list) + "[" + std::to_string(index) + "]";
+}
+
+// Addresses that sockets will listen on, to find two that would collide.
+class Listening {
+ public:
+  explicit Listening(Checks& checks) : checks_(checks) {}
+
+  void add(const std::string& path, const Endpoint& endpoint) {
+    if (endpoint.port == 0) return;
+    for (const auto& [other_path, other] : taken_) {
+      if (other == endpoint) {
+        return checks_.problem(path, backquoted(endpoint.to_string()) + " is already the address of " + other_path);
+      }
+    }
+    taken_.emplace_back(path, endpoint);
+  }
+
+ private:
+  Checks& checks_;
+  std::vector<std::pair<std::string, Endpoint>> taken_;
+};
+
+// security.md: a plain listener that anyone can reach is refused.
+void check_open_relay(Checks& checks, const std::string& path, const v1::Listener& listener, const Endpoint& endpoint) {
+  if (is_loopback(endpoint.address) || listener.has_auth()) return;
+  if (listener.allow_sources().empty()) {
+    return checks.problem(
+        path + ".address",
+        backquoted(listener.address()) +
+            " can be reached from other machines and would be an open relay; add `auth: {basic: FILE}` or "
+            "`allow_sources: [NETWORK, ...]`, or listen on 127.0.0.1");
+  }
+  for (int i = 0; i < listener.allow_sources_size(); ++i) {
+    if (!listener.allow_sources(i).ends_with("/0")) continue;
+    checks.problem(at(path + ".allow_sources", i),
+                   backquoted(listener.allow_sources(i)) +
+                       " allows everyone, which makes an open relay; name the networks of "
+                       "your clients or add `auth: {basic: FILE}`");
+  }
+}
+
+void check_listener(Checks& checks, const std::string& path, v1::Listener& listener, Listening& listening) {
+  checks.name(path + ".name", listener.name());
+  if (listener.kind().empty() && !checks.stands(path + ".kind")) listener.set_kind("explicit");
+  if (listener.kind() != "explicit") {
+    checks.problem(path + ".kind", "kind " + backquoted(listener.kind()) + " is not known; known: explicit");
+  }
+  if (listener.has_auth()) {
+    v1::Auth& auth = *listener.mutable_auth();
+    auth.set_basic(checks.readable_file(path + ".auth.basic", auth.basic()));
+  }
+  for (int i = 0; i < listener.allow_sources_size(); ++i) {
+    checks.cidr(at(path + ".allow_sources", i), listener.allow_sources(i));
+  }
+  const auto endpoint = checks.endpoint(path + ".address", listener.address(), Checks::Port::kAnyFree);
+  if (!endpoint) return;
+  listening.add(path + ".address", *endpoint);
+  check_open_relay(checks, path, listener, *endpoint);
+}
+
+void check_listeners(Checks& checks, v1::Proxy& proxy) {
+  Listening listening(checks);
+  if (proxy.listeners().empty()) {
+    checks.problem("listeners",
+                   "at least one listener is required, for example "
+                   "`listeners: [{name: explicit, address: 127.0.0.1:3128}]`");
+  }
+  std::set<std::string> names;
+  for (int i = 0; i < proxy.listeners_size(); ++i) {
+    v1::Listener& listener = *proxy.mutable_listeners(i);
+    const std::string path = at("listeners", i);
+    check_listener(checks, path, listener, listening);
+    if (!names.insert(listener.name()).second) {
+      checks.problem(path + ".name", "a listener named " + backquoted(listener.name()) + " stands here already");
+    }
+  }
+  if (proxy.has_health()) {
+    const auto endpoint = checks.endpoint("health.address", proxy.health().address(), Checks::Port::kAnyFree);
+    if (endpoint) listening.add("health.address", *endpoint);
+  }
+  if (proxy.has_admin()) {
+    const auto endpoint = checks.endpoint("admin.address", proxy.admin().address(), Checks::Port::kAnyFree);
+    if (!endpoint) return;
+    listening.add("admin.address", *endpoint);
+    if (!is_loopback(endpoint->address)) {
+      checks.problem("admin.address",
+                     backquoted(proxy.admin().address()) +
+                         " is not loopback; the admin endpoint has no authentication, so it must be on "
+                         "127.0.0.1 or [::1]");
+    }
+  }
+}
+
+bool is_host_name(std::string_view text) {
+  return !text.empty() && text.front() != '.' && text.back() != '.' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+         });
+}
+
+void check_origin(Checks& checks, v1::OriginSettings& origin) {
+  for (const auto& [name, address] : origin.resolve()) {
+    const std::string path = entry_path("origin.resolve", name);
+    if (!is_host_name(name)) {
+      checks.problem(path,
+                     "must be a host name in lower case, without port or final dot; names in other scripts in "
+                     "their xn-- form");
+    }
+    checks.ip(path, address);
+  }
+  origin.set_connect_timeout_ms(
+      checks.number32("origin.connect_timeout_ms", origin.connect_timeout_ms(), {10'000, 1, timeout_ms_max}));
+  for (int i = 0; i < origin.allow_destinations_size(); ++i) {
+    checks.cidr(at("origin.allow_destinations", i), origin.allow_destinations(i));
+  }
+  if (origin.allow_ports().empty()) {
+    if (checks.stands("origin.allow_ports")) {
+      checks.problem("origin.allow_ports", "allows no port; name at least one or remove the key for 443 and 80");
+    }
+    origin.add_allow_ports(443);
+    origin.add_allow_ports(80);
+  }
+  for (int i = 0; i < origin.allow_ports_size(); ++i) {
+    checks.number(at("origin.allow_ports", i), origin.allow_ports(i), {0, 1, 65'535});
+  }
+  for (int i = 0; i < origin.public_addresses_size(); ++i) {
+    checks.ip(at("origin.public_addresses", i), origin.public_addresses(i));
+  }
+  for (int i = 0; i < origin.dns_servers_size(); ++i) {
+    checks.endpoint(at("origin.dns_servers", i), origin.dns_servers(i), Checks::Port::kGiven);
+  }
+}
+
+void check_spool(Checks& checks, v1::Spool& spool) {
+  if (spool.directory().empty()) spool.set_directory("spool");
+  spool.set_directory(checks.folder("spool.directory", spool.directory()));
+  spool.set_max_bytes(
+      checks.number("spool.max_bytes", spool.max_bytes(), {spool_bytes_default, spool_bytes_min, UINT64_MAX}));
+  spool.set_when_full(checks.word("spool.when_full", spool.when_full(), {"refuse_new_flows", "drop_oldest"}));
+}
+
+void check_timeouts(Checks& checks, v1::Timeouts& timeouts) {
+  const auto ms = [&](const char* name, uint32_t value, uint32_t otherwise, uint32_t min) {
+    return checks.number32(std::string("timeouts.") + name, value, {otherwise, min, timeout_ms_max});
+  };
+  timeouts.set_head_ms(ms("head_ms", timeouts.head_ms(), 10'000, 1));
+  timeouts.set_client_hello_ms(ms("client_hello_ms", timeouts.client_hello_ms(), 5'000, 1));
+  timeouts.set_idle_ms(ms("idle_ms", timeouts.idle_ms(), 300'000, 1));
+  timeouts.set_half_open_ms(ms("half_open_ms", timeouts.half_open_ms(), 300'000, 1));
+  timeouts.set_total_ms(ms("total_ms", timeouts.total_ms(), 0, 0));
+  timeouts.set_drain_ms(ms("drain_ms", timeouts.drain_ms(), 30'000, 0));
+}
+
+void check_proxy(Checks& checks, v1::Proxy& proxy) {
+  if (!checks.stands("name")) proxy.set_name(host_name());
+  checks.name("name", proxy.name());
+  if (!checks.stands("tenant")) proxy.set_tenant("default");
+  checks.name("tenant", proxy.tenant());
+  proxy.mutable_workers();  // count 0 is `auto`; the loader has checked any other
+  check_listeners(checks, proxy);
+  check_origin(checks, *proxy.mutable_origin());
+  check_spool(checks, *proxy.mutable_spool());
+  if (proxy.has_events()) {
+    v1::EventStore& events = *proxy.mutable_events();
+    checks.address_with_tls("events", events.address(), events.has_tls(), Checks::Port::kGiven);
+    if (events.has_tls()) checks.tls("events.tls", *events.mutable_tls());
+  }
+  v1::Limits& limits = *proxy.mutable_limits();
+  limits.set_flows(checks.number32("limits.flows", limits.flows(), {20'000, 1, flows_max}));
+  limits.set_flows_per_source(checks.number32("limits.flows_per_source", limits.flows_per_source(), {0, 0, flows_max}));
+  check_timeouts(checks, *proxy.mutable_timeouts());
+  checks.log(*proxy.mutable_log());
+}
+
+}  // namespace
+
+base::Result<LoadedProxy> load_proxy_config(const std::string& file) {
+  const auto text = base::read_file(file, file_bytes_max);
+  if (!text) return text.error();
+  return parse_proxy_config(*text, file);
+}
+
+base::Result<LoadedProxy> parse_proxy_config(std::string_view text, const std::string& file) {
+  LoadedProxy loaded;
+  loaded.file = file;
+  Marks marks;
+  if (const auto status = load_yaml(text, file, loaded.message, &marks); !status) return status.error();
+  Problems problems(file);
+  Checks checks(file, marks, problems);
+  check_proxy(checks, loaded.message);
+  if (const auto status = problems.status(); !status) return status.error();
+  return loaded;
+}
+
+base::Endpoint endpoint_of(std::string_view checked) {
+  const auto endpoint = base::Endpoint::parse(checked);
+  SLUICE_ASSERT(endpoint.has_value());
+  return *endpoint;
+}
+
+std::vector<base::Cidr> cidrs_of(const google::protobuf::RepeatedPtrField<std::string>& checked) {
+  std::vector<base::Cidr> networks;
+  for (const std::string& text : checked) {
+    const auto network = base::Cidr::parse(text);
+    SLUICE_ASSERT(network.has_value());
+    networks.push_back(*network);
+  }
+  return networks;
+}
+
+uint32_t worker_count(const v1::Proxy& checked) {
+  if (checked.workers().count() != 0) return checked.workers().count();
+  return std::clamp(static_cast<uint32_t>(std::thread::hardware_concurrency()), 1u, workers_max);
+}
+
+}  // namespace sluice::config
