@@ -3,7 +3,9 @@ import json
 import pathlib
 import re
 import shutil
+import signal
 import tempfile
+import urllib.error
 import urllib.request
 
 from tests.support import programs, wait
@@ -84,7 +86,7 @@ class Store:
 
 
 class Proxy:
-    """sluice-proxy with one explicit listener. Ports are chosen anew at every start."""
+    """sluice-proxy, by default with one explicit listener. After a restart it listens where it listened before."""
 
     def __init__(self, directory, store, ports=(), **changes):
         self.directory = pathlib.Path(directory)
@@ -94,7 +96,7 @@ class Proxy:
             "workers": 2,
             "listeners": [{"name": "explicit", "address": "127.0.0.1:0", "kind": "explicit"}],
             "health": {"address": "127.0.0.1:0"},
-            "origin": {"allow_destinations": ["127.0.0.0/8"], "allow_ports": [443, 80, *ports]},
+            "origin": {"allow_destinations": ["127.0.0.1/32"], "allow_ports": [443, 80, *ports]},
             "spool": {"directory": str(self.directory / "spool"), "max_bytes": "64MiB"},
             "events": {"address": store.ingest},
         }, changes)
@@ -104,9 +106,20 @@ class Proxy:
         write_configuration(self.configuration, self.settings)
         self.program = programs.Program("sluice-proxy", [programs.BIN / "sluice-proxy", "--config", self.configuration],
                                         self.directory)
-        self.address = self.program.listener("explicit")
+        for listener in self.settings["listeners"]:
+            listener["address"] = "%s:%d" % self.program.listener(listener["name"])
+        self.address = self.program.listener(self.settings["listeners"][0]["name"])
         self.health = self.program.listener("health")
+        self.settings["health"] = {"address": "%s:%d" % self.health}
         return self
+
+    def reload(self, **changes):
+        """Changes the configuration file and sends SIGHUP; returns the index of the first log line after it."""
+        self.settings = merged(self.settings, changes)
+        write_configuration(self.configuration, self.settings)
+        seen = len(self.program.lines)
+        self.program.signal(signal.SIGHUP)
+        return seen
 
     def get(self, path):
         """(status, text) of the health listener's answer."""
