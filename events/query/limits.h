@@ -1,0 +1,36 @@
+#pragma once
+// Bounds of queries and of the Query service.
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace sluice::query {
+// Text of one query; as long as the filters of the large log explorers, and far below any message limit.
+constexpr size_t query_bytes_max = 20'000;
+// Parentheses and `not` inside each other; the parser, the matcher and SQL recurse this deep.
+constexpr size_t query_depth_max = 16;
+// Comparisons of one query: each is evaluated for every record that a search reads.
+constexpr size_t query_comparisons_max = 500;
+// Values of all comparisons together; below the number of parameters that one SQL statement may bind (32,766).
+constexpr size_t query_values_max = 2'000;
+// Expressions of one query: each may hold store::regex_bytes_max of memory.
+constexpr size_t query_regexes_max = 16;
+
+// Records of one Search answer.
+constexpr uint32_t page_size_default = 100;
+constexpr uint32_t page_size_max = 1'000;
+// Time one Search may take before it answers with what it has.
+constexpr std::chrono::milliseconds search_budget_ms{2'000};
+// Searches that run at the same time; further ones are told to come back.
+constexpr size_t searches_running_max = 4;
+// Searches that wait for a free worker; the next one is refused, because its caller would only time out.
+constexpr size_t searches_waiting_max = 64;
+// Streams of Tail at the same time: each holds a queue of tail_queue_records_max records.
+constexpr size_t tails_max = 64;
+// Records that wait for one slow reader of Tail before it misses some.
+constexpr uint32_t tail_queue_records_max = 10'000;
+// Records of one Tail answer, so that a message stays far below 4 MiB.
+constexpr size_t tail_records_per_answer_max = 500;
+// Records read at once while a Tail catches up from an old offset.
+constexpr uint32_t tail_catch_up_records = 1'000;
+}  // namespace sluice::query
