@@ -14,8 +14,10 @@ namespace {
 
 using HeadParse = Parse<RequestHead, Http1Error>;
 
+// Browsers send more than RFC 3986 allows ("|", "{", quotes), but never a fragment.
 bool is_target(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
 }
 
 std::optional<Http1Error> parse_request_line(std::string_view line, RequestHead& head) {
@@ -79,7 +81,7 @@ base::Result<RequestTarget, AuthorityError> classify_target(const RequestHead& h
     result.authority = std::move(*authority);
   } else if (base::equal_ignore_case(target.substr(0, scheme.size()), scheme)) {
     const std::string_view rest = target.substr(scheme.size());
-    const size_t end = std::min(rest.find_first_of("/?#"), rest.size());
+    const size_t end = std::min(rest.find_first_of("/?"), rest.size());
     auto authority = parse_authority(rest.substr(0, end), http_port);
     if (!authority) return authority.error();
     result.form = TargetForm::kAbsolute;

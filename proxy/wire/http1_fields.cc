@@ -25,7 +25,7 @@ const char* describe(Http1Error error) {
     case Http1Error::kBareLineFeed: return "a line does not end in CR LF";
     case Http1Error::kBadRequestLine: return "the request line is not method, target and version with single spaces";
     case Http1Error::kBadMethod: return "the method is not a token";
-    case Http1Error::kBadTarget: return "the request target is not printable ASCII";
+    case Http1Error::kBadTarget: return "the request target is not printable ASCII without a fragment";
     case Http1Error::kBadVersion: return "the version is neither HTTP/1.0 nor HTTP/1.1";
     case Http1Error::kFolded: return "a field line begins with a blank";
     case Http1Error::kBadFieldName: return "a field name is not a token directly followed by a colon";

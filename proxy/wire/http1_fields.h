@@ -23,7 +23,7 @@ enum class Http1Error : uint8_t {
   kBareLineFeed,    // a line that does not end in CR LF
   kBadRequestLine,  // not method, one space, target, one space, version
   kBadMethod,       // not a token
-  kBadTarget,       // empty or not printable ASCII
+  kBadTarget,       // empty, not printable ASCII, or with a fragment
   kBadVersion,      // not HTTP/1.0 or HTTP/1.1
   kFolded,          // a field line that begins with a blank
   kBadFieldName,    // not a token directly followed by a colon

@@ -14,9 +14,9 @@ namespace sluice::wire {
 template <class T, class Reason>
 class [[nodiscard]] Parse {
  public:
-  static Parse complete(T value, size_t length) { return Parse(Complete{std::move(value), length}); }
-  static Parse need_more() { return Parse(NeedMore{}); }
-  static Parse invalid(Reason reason) { return Parse(Invalid{reason}); }
+  static Parse complete(T value, size_t length) { return Parse(std::in_place_index<1>, std::move(value), length); }
+  static Parse need_more() { return Parse(std::in_place_index<0>); }
+  static Parse invalid(Reason reason) { return Parse(std::in_place_index<2>, reason); }
 
   bool is_complete() const { return std::holds_alternative<Complete>(state_); }
   bool is_need_more() const { return std::holds_alternative<NeedMore>(state_); }
@@ -41,18 +41,22 @@ class [[nodiscard]] Parse {
   }
 
  private:
+  struct NeedMore {};
   struct Complete {
+    Complete(T v, size_t l) : value(std::move(v)), length(l) {}
     T value;
     size_t length;
   };
-  struct NeedMore {};
   struct Invalid {
+    explicit Invalid(Reason r) : reason(r) {}
     Reason reason;
   };
-  using State = std::variant<NeedMore, Complete, Invalid>;
-  explicit Parse(State state) : state_(std::move(state)) {}
 
-  State state_;
+  // Built in place: GCC 12 warns of moves out of a variant that it cannot follow.
+  template <size_t I, class... Args>
+  explicit Parse(std::in_place_index_t<I> index, Args&&... args) : state_(index, std::forward<Args>(args)...) {}
+
+  std::variant<NeedMore, Complete, Invalid> state_;
 };
 
 }  // namespace sluice::wire
