@@ -1,4 +1,4 @@
-"""kill -9 of the proxy and of the store in the middle of traffic: every flow that got its 200 has exactly one final event."""
+"""kill -9 of the proxy and of the store amid traffic: every flow that got its 200 has exactly one final event."""
 import collections
 import threading
 import unittest

@@ -1,4 +1,4 @@
-"""curl through the proxy to a TLS origin: HTTP CONNECT and SOCKS5, with and without password; the event has every byte."""
+"""curl through the proxy to a TLS origin: CONNECT and SOCKS5, with and without password; the event has every byte."""
 import crypt
 import pathlib
 import tempfile

@@ -1,4 +1,4 @@
-"""Names are resolved through a real resolver: slow, missing and hostile answers, and what is dialled is what was checked."""
+"""Names through a real resolver: slow, missing and hostile answers; what is dialled is what was checked."""
 import time
 import unittest
 

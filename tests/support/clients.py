@@ -1,4 +1,4 @@
-"""Raw clients: an HTTP CONNECT and a SOCKS5 handshake over plain sockets, so that every byte is under the test's control."""
+"""Raw clients: HTTP CONNECT and SOCKS5 over plain sockets, so that every byte is under the test's control."""
 import base64
 import dataclasses
 import socket

@@ -11,7 +11,7 @@ NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 
 @dataclasses.dataclass
 class Name:
-    """What the server says about one name. `delay` maps a query type to seconds; `silent` lists types never answered."""
+    """What the server says about a name. `delay`: query type to seconds; `silent`: types that are never answered."""
     addresses: tuple = ()
     ttl: int = 60
     rcode: int = NOERROR

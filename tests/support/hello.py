@@ -47,7 +47,7 @@ def _assembled(before, extensions):
 
 
 def hybrid(name, seed):
-    """The captured hello with an X25519MLKEM768 share in front of the others, as current browsers send it: about 1.8 KB."""
+    """The captured hello with an X25519MLKEM768 share in front of the others, as browsers send it: about 1.8 KB."""
     before, extensions = _extensions(captured(name))
     share = random.Random(seed).randbytes(MLKEM768_SHARE_BYTES)
     changed = []

@@ -75,7 +75,8 @@ def run_ctest(suites, filter_text, tally):
     report = BUILD / "ctest-report.xml"
     report.unlink(missing_ok=True)
     command = ["ctest", "--test-dir", str(BUILD), "--label-regex", "^(" + "|".join(suites) + ")$",
-               "--output-on-failure", "--parallel", str(JOBS), "--output-junit", str(report), "--quiet", "--no-tests=ignore"]
+               "--output-on-failure", "--parallel", str(JOBS), "--output-junit", str(report), "--quiet",
+               "--no-tests=ignore"]
     if filter_text:
         command += ["--tests-regex", filter_text]
     ran = subprocess.run(command, env=compiler_environment(), stdin=subprocess.DEVNULL)

@@ -47,8 +47,8 @@ class Store:
 
     def start(self):
         write_configuration(self.configuration, self.settings)
-        self.program = programs.Program("sluice-events", [programs.BIN / "sluice-events", "--config", self.configuration],
-                                        self.directory)
+        command = [programs.BIN / "sluice-events", "--config", self.configuration]
+        self.program = programs.Program("sluice-events", command, self.directory)
         host, port = self.program.listener("ingest")
         self.settings["ingest"]["address"] = f"{host}:{port}"
         wait.until(self.socket.exists, "the query socket")
@@ -104,8 +104,8 @@ class Proxy:
 
     def start(self):
         write_configuration(self.configuration, self.settings)
-        self.program = programs.Program("sluice-proxy", [programs.BIN / "sluice-proxy", "--config", self.configuration],
-                                        self.directory)
+        command = [programs.BIN / "sluice-proxy", "--config", self.configuration]
+        self.program = programs.Program("sluice-proxy", command, self.directory)
         for listener in self.settings["listeners"]:
             listener["address"] = "%s:%d" % self.program.listener(listener["name"])
         self.address = self.program.listener(self.settings["listeners"][0]["name"])

@@ -27,8 +27,8 @@ def read_to_end(recv):
 class Transfer:
     """One connection that carries `up` to the origin and `down` back.
 
-    `order` says who ends first: "client" (the origin starts to send only after it saw the client's end), "origin" (the other
-    way round) or "both" (at the same time).
+    `order` says who ends first: "client" (the origin starts to send only after it saw the client's end), "origin" (the
+    other way round) or "both" (at the same time).
     """
 
     def __init__(self, generator, up_size, down_size, order, largest_piece):

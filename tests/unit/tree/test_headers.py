@@ -10,8 +10,8 @@ from tests.unit.tree import source_tree
 
 CACHE = source_tree.ROOT / "build" / "header-check"
 GENERATED = CACHE / "generated"
-COMPILE = ["g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c++", "-I",
-           str(source_tree.ROOT), "-isystem", str(GENERATED), "-"]
+COMPILE = ["g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c++",
+           '-DSLUICE_SOURCE_DIR=""', '-DSLUICE_BINARY_DIR=""', "-I", str(source_tree.ROOT), "-isystem", str(GENERATED), "-"]
 
 
 def generate_protobuf():

@@ -1,0 +1,1 @@
+"""The quickstart: steps.py does the work, report.py prints."""
