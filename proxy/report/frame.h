@@ -82,6 +82,10 @@ struct FrameParse {
 // One frame at the beginning of `bytes`. kCorrupt: these bytes never begin a frame, whatever follows.
 FrameParse parse_frame(base::ByteView bytes);
 
+// Could a frame with first_seq in [seq_min, seq_max] begin with these frame_head_bytes? Cheap: for finding the next
+// frame behind damaged bytes, where parse_frame at every byte would checksum megabytes each time.
+bool plausible_frame_head(base::ByteView head, uint64_t seq_min, uint64_t seq_max);
+
 // Fills the frame_head_bytes before `payload` (which stands right behind `head`): length, checksum and the rest.
 void write_frame_head(uint8_t* head, uint64_t first_seq, uint32_t count, Codec codec, base::ByteView payload);
 

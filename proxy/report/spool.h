@@ -98,6 +98,7 @@ class Spool {
 
   Spool(SpoolBudget& budget, std::filesystem::path directory, uint64_t producer_id, Fd lock, bool adopted);
   std::filesystem::path path_of(const Part& part) const { return directory_ / segment_file_name(part.first_seq); }
+  void seal_last();
   void erase_front();
   void trim();
 
@@ -111,12 +112,14 @@ class Spool {
   std::atomic<uint64_t> committed_seq_{0};
   std::atomic<uint64_t> dropped_records_{0};
   std::atomic<uint64_t> sync_errors_{0};
+  std::atomic<uint64_t> active_bytes_{0};  // of the segment being written; its Part learns them when it is sealed
   std::atomic<bool> closed_{false};
 
   mutable std::mutex mutex_;
   std::deque<Part> parts_;        // by first_seq
   bool directory_dirty_ = false;  // a segment was created since the directory was last synced
   bool keep_for_adoption_ = false;
+  bool syncing_ = false;  // sync() is using descriptors outside the mutex
   bool removed_ = false;
 };
 

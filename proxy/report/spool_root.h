@@ -78,6 +78,7 @@ class SpoolRoot {
   Fd wake_;    // eventfd: something was written
   Fd urgent_;  // eventfd: do not wait for the interval
   std::atomic<bool> sync_requested_{false};
+  std::atomic<bool> urgent_requested_{false};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -63,7 +63,7 @@ class SpoolWriter {
   Spool& spool() { return spool_; }
 
  private:
-  SpoolWriter(SpoolRoot& root, Spool& spool, RewriteOpenEvents rewrite_open_events);
+  SpoolWriter(SpoolRoot& root, Spool& spool, int fd, RewriteOpenEvents rewrite_open_events);
 
   uint8_t* begin_entry(EntryKind kind, uint64_t counter, size_t record_bytes);
   void seal_frame();
@@ -83,14 +83,20 @@ class SpoolWriter {
   // Pending frames, the last one perhaps still growing: [sealed frames][head, entries of the open frame].
   std::vector<uint8_t> pending_;
   size_t used_ = 0;
-  size_t frame_at_ = 0;       // of the open frame's head
-  uint32_t frame_count_ = 0;  // entries in the open frame; 0 = no frame is open
-  uint64_t frame_seq_ = 0;    // of the open frame's first entry
+  uint64_t pending_seq_ = 0;      // first sequence in pending_
+  size_t frame_at_ = 0;           // of the open frame's head
+  uint32_t frame_count_ = 0;      // entries in the open frame; 0 = no frame is open
+  uint64_t frame_seq_ = 0;        // of the open frame's first entry
+  uint64_t last_framed_seq_ = 0;  // last sequence in a sealed frame
 
+  int fd_;                      // of the current segment; the spool's
   uint64_t segment_bytes_ = 0;  // written to the current segment
-  uint64_t head_bytes_ = 0;     // of those: records of open events at its start
+  uint64_t head_bytes_ = 0;     // of those: up to the last record of the segment's head
+  uint64_t open_events_ = 0;    // events with a first and no final record
   bool failing_ = false;        // the last write failed
   bool rewriting_ = false;      // inside rewrite_open_events_
+  bool head_pending_ = false;   // the head of the current segment is complete but not yet written
+  bool may_exceed_ = false;     // this head may exceed the budget
   uint64_t dropped_records_ = 0;
   uint64_t skipped_updates_ = 0;
   uint64_t write_errors_ = 0;
