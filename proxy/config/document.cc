@@ -159,7 +159,9 @@ Document parse_document(std::string_view text, Problems& problems) {
   }
   Builder builder;
   try {
-    std::istringstream stream{std::string(text)};
+    // yaml-cpp takes a quoted text without its end for complete when the file ends there with a line break; behind
+    // this empty comment it cannot.
+    std::istringstream stream{std::string(text) + "\n#"};
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder)) {
       problems.add({}, "", "the file is empty");

@@ -93,7 +93,7 @@ class Loader {
   void root(Message& out) {
     const Node& node = visit(0);
     mark("", node.mark);
-    if (node.kind == Node::Kind::kNull) return problems_.add(node.mark, "", "the file is empty");
+    if (node.kind == Node::Kind::kNull) return problems_.add({}, "", "the file is empty");
     message(node, out, "", node.mark, 0);
   }
 
