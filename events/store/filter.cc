@@ -233,14 +233,15 @@ bool allows(FieldType type, Operator op) {
 std::optional<AddressRange> parse_address_range(std::string_view text) {
   const auto cidr = base::Cidr::parse(text);
   const size_t slash = text.find('/');
+  const auto address = base::IpAddress::parse(text.substr(0, slash));
   const auto first = address_bytes(text.substr(0, slash));
-  if (!cidr || !first) return std::nullopt;
+  if (!cidr || !address || !first) return std::nullopt;
   AddressRange range{*first, *first, cidr->to_string()};
-  if (slash == std::string_view::npos) return range;
-  const bool v4 = base::IpAddress::parse(text.substr(0, slash))->is_v4();
-  const auto prefix = static_cast<size_t>(*base::parse_decimal(text.substr(slash + 1))) + (v4 ? 96 : 0);
-  for (size_t bit = prefix; bit < 128; ++bit) range.last[bit / 8] |= static_cast<uint8_t>(0x80u >> (bit % 8));
-  if (range.first == range.last) range.text = base::IpAddress::parse(text.substr(0, slash))->to_string();
+  if (slash != std::string_view::npos) {
+    const size_t prefix = *base::parse_decimal(text.substr(slash + 1)) + (address->is_v4() ? 96 : 0);
+    for (size_t bit = prefix; bit < 128; ++bit) range.last[bit / 8] |= static_cast<uint8_t>(0x80u >> (bit % 8));
+  }
+  if (range.first == range.last) range.text = address->to_string();
   return range;
 }
 
