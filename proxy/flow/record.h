@@ -1,7 +1,7 @@
 #pragma once
 // FlowRecord: everything the core knows about one flow. Plain values; `report` turns it into a page event.
-// The enums carry the numbers of proto/sluice/events/v1/page_event.proto (a test compares names and numbers), because the
-// core may not depend on protobuf.
+// The enums carry the numbers of proto/sluice/events/v1/page_event.proto (a test compares names and numbers), because
+// the core may not depend on protobuf.
 #include <cstdint>
 #include <string>
 
@@ -11,7 +11,9 @@
 namespace sluice::flow {
 
 enum class Side : uint8_t { kClient, kOrigin };
-constexpr Side other(Side side) { return side == Side::kClient ? Side::kOrigin : Side::kClient; }
+constexpr Side other(Side side) {
+  return side == Side::kClient ? Side::kOrigin : Side::kClient;
+}
 
 enum class Verdict : uint8_t { kUnspecified = 0, kAllow = 1, kAlert = 2, kBlock = 3, kBypass = 4, kDrop = 5 };
 
@@ -123,8 +125,8 @@ struct FlowRecord {
   uint32_t revision = 0;       // of the last revision handed out
 
   // time
-  base::WallTime start{};      // accept
-  base::Time started{};        // the same moment, monotonic
+  base::WallTime start{};  // accept
+  base::Time started{};    // the same moment, monotonic
 
   // who
   std::string user;
@@ -132,7 +134,7 @@ struct FlowRecord {
   AccessMethod access_method = AccessMethod::kUnspecified;
 
   // where
-  std::string host;            // lower-case A-label or address literal, as asked for
+  std::string host;  // lower-case A-label or address literal, as asked for
   HostSource host_source = HostSource::kUnspecified;
   base::Endpoint destination;  // address dialled; port 0 until known
 
@@ -142,7 +144,7 @@ struct FlowRecord {
 
   // verdict
   Verdict action = Verdict::kUnspecified;
-  const char* policy = "";     // static name of the built-in rule that decided
+  const char* policy = "";  // static name of the built-in rule that decided; lives as long as the program
   PolicyKind policy_kind = PolicyKind::kUnspecified;
   BypassMode bypass_mode = BypassMode::kNone;
   BypassReasonCode bypass_reason_code = BypassReasonCode::kUnspecified;
@@ -152,10 +154,10 @@ struct FlowRecord {
 
   // tls, from the ClientHello
   std::string sni;
-  std::string alpn;            // offered protocols, comma separated
+  std::string alpn;  // offered protocols, comma separated
   Ech ech = Ech::kUnspecified;
-  uint16_t tls_version = 0;    // highest offered, 0x0304 = TLS 1.3; 0 = not TLS
-  std::string ja4_raw;         // as wire::ja4_raw builds it; hashed when the event is built
+  uint16_t tls_version = 0;  // highest offered, 0x0304 = TLS 1.3; 0 = not TLS
+  std::string ja4_raw;       // as wire::ja4_raw builds it; hashed when the event is built
 };
 
 }  // namespace sluice::flow

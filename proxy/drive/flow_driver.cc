@@ -1,0 +1,293 @@
+#include "proxy/drive/flow_driver.h"
+
+#include <utility>
+
+#include "proxy/base/assert.h"
+#include "proxy/drive/limits.h"
+
+namespace sluice::drive {
+
+using flow::CloseReason;
+using flow::Side;
+using Kind = net::IoResult::Kind;
+
+namespace {
+uint8_t bit(flow::HoldReason reason) {
+  return static_cast<uint8_t>(1u << static_cast<uint8_t>(reason));
+}
+}  // namespace
+
+std::unique_ptr<FlowDriver> FlowDriver::open(FlowHost& host, int fd, const base::Endpoint& peer,
+                                             std::shared_ptr<const flow::Settings> settings,
+                                             std::shared_ptr<const DialSettings> dial_settings) {
+  std::unique_ptr<FlowDriver> driver(new FlowDriver(host, peer, std::move(settings), std::move(dial_settings)));
+  driver->end(Side::kClient).stream = net::TcpStream::adopt(host.loop, fd, *driver);
+  if (driver->end(Side::kClient).stream == nullptr) return nullptr;
+  driver->deliver(flow::Opened{});
+  driver->arm();
+  return driver;
+}
+
+FlowDriver::FlowDriver(FlowHost& host, const base::Endpoint& peer, std::shared_ptr<const flow::Settings> settings,
+                       std::shared_ptr<const DialSettings> dial_settings)
+    : host_(host),
+      machine_(std::move(settings), peer, host.loop.now(), base::wall_now()),
+      dial_settings_(std::move(dial_settings)) {}
+
+FlowDriver::~FlowDriver() {
+  host_.loop.not_soon(*this);
+}
+
+void FlowDriver::shutdown(CloseReason reason) {
+  if (!closed_ && !machine_.done()) deliver(flow::Shutdown{reason, spliced()});
+}
+
+void FlowDriver::rewrite_record() {
+  flow::FlowRecord& record = machine_.record();
+  if (splicer_) {
+    record.client_bytes = splicer_->bytes().client;
+    record.server_bytes = splicer_->bytes().server;
+  }
+  const bool open = record.event_counter != 0 && record.close_reason == CloseReason::kUnspecified;
+  if (open) host_.write_record(record, flow::Record::State::kOpen);
+}
+
+// ---- inputs
+
+void FlowDriver::on_stream(net::TcpStream&) {
+  service();
+  arm();
+}
+
+void FlowDriver::on_ready() {
+  service();
+  arm();
+}
+
+void FlowDriver::on_timer() {
+  if (closed_) return;
+  const base::Time now = host_.loop.now();
+  if (splicer_ && now >= splicer_->deadline()) {
+    const CloseReason reason = splicer_->deadline_reason();
+    const flow::SpliceBytes bytes = take_splicer();
+    for (End& e : ends_) e.abort = true;
+    deliver(flow::SpliceEnded{bytes, reason});
+  } else if (const auto deadline = machine_.deadline(); deadline && now >= *deadline && !machine_.done()) {
+    deliver(flow::Tick{spliced()});
+  }
+  arm();
+}
+
+void FlowDriver::on_dialled(std::unique_ptr<net::TcpStream> stream, flow::DialDone result) {
+  if (stream) {
+    stream->set_handler(*this);
+    end(Side::kOrigin).stream = std::move(stream);
+  }
+  deliver(std::move(result));
+  service();
+  arm();
+}
+
+void FlowDriver::authenticated(bool accepted) {
+  if (closed_ || machine_.done()) return;
+  deliver(flow::AuthDone{accepted});
+  service();
+  arm();
+}
+
+void FlowDriver::records_written() {
+  waiting_for_records_ = false;
+  flow::Outbox actions = std::exchange(parked_, {});
+  perform(actions);
+  if (!closed_) {
+    service();
+    arm();
+  }
+}
+
+void FlowDriver::deliver(flow::Input input) {
+  inbox_.push_back(std::move(input));
+  if (handling_) return;
+  handling_ = true;
+  for (size_t i = 0; i < inbox_.size() && !machine_.done(); ++i) {
+    flow::Outbox& out = host_.outbox;
+    out.clear();
+    flow::Input next = std::move(inbox_[i]);
+    machine_.handle(std::move(next), host_.loop.now(), out);
+    flow::Outbox actions = std::exchange(out, {});
+    perform(actions);
+    actions.clear();
+    host_.outbox = std::move(actions);  // keeps its memory
+  }
+  inbox_.clear();
+  handling_ = false;
+}
+
+// ---- actions
+
+void FlowDriver::perform(flow::Outbox& actions) {
+  for (flow::Action& action : actions) {
+    if (closed_) return;
+    if (waiting_for_records_) {
+      parked_.push_back(std::move(action));
+      continue;
+    }
+    std::visit([this](auto&& item) { perform(std::move(item)); }, std::move(action));
+  }
+}
+
+void FlowDriver::perform(flow::Record&& action) {
+  host_.write_record(machine_.record(), action.state);
+  waiting_for_records_ = true;
+  host_.wait_for_records(*this);
+}
+
+void FlowDriver::perform(flow::Send&& action) {
+  End& to = end(action.side);
+  if (!to.stream) return;
+  to.unsent.append(action.bytes.view());
+  flush(action.side);
+}
+
+void FlowDriver::perform(flow::Authenticate&& action) {
+  alive_ = std::make_shared<int>();
+  host_.authenticate(*this, alive_, std::move(action.user), std::move(action.password));
+}
+
+void FlowDriver::perform(flow::Dial&& action) {
+  dialer_ = std::make_unique<Dialer>(host_.loop, host_.resolver, dial_settings_, std::move(action.authority), *this);
+  dialer_->start();
+}
+
+void FlowDriver::perform(flow::HoldRead&& action) {
+  end(action.side).holds |= bit(action.reason);
+}
+
+void FlowDriver::perform(flow::ReleaseRead&& action) {
+  end(action.side).holds &= static_cast<uint8_t>(~bit(action.reason));
+}
+
+void FlowDriver::perform(flow::EndWrite&& action) {
+  end(action.side).end_write = true;
+  flush(action.side);
+}
+
+void FlowDriver::perform(flow::Abort&& action) {
+  end(action.side).abort = true;
+}
+
+void FlowDriver::perform(flow::Splice&& action) {
+  held_bytes_ = action.to_origin.size();
+  splicer_ = std::make_unique<Splicer>(*end(Side::kClient).stream, *end(Side::kOrigin).stream, host_.pipes,
+                                       host_.buffer, std::move(action), host_.loop.now());
+}
+
+void FlowDriver::perform(flow::Close&& action) {
+  flush(Side::kClient);
+  close(action.reason);
+}
+
+void FlowDriver::close(CloseReason reason) {
+  closed_ = true;
+  host_.loop.timers().disarm(*this);
+  host_.loop.not_soon(*this);
+  dialer_.reset();
+  if (splicer_) (void)take_splicer();
+  for (End& e : ends_) {
+    if (e.stream && e.abort) e.stream->reset_on_close();
+    e.stream.reset();
+  }
+  host_.flow_ended(*this, reason, totals_);
+}
+
+// ---- moving bytes
+
+flow::SpliceBytes FlowDriver::spliced() const {
+  if (splicer_) return splicer_->bytes();
+  return {machine_.record().client_bytes, machine_.record().server_bytes};
+}
+
+flow::SpliceBytes FlowDriver::take_splicer() {
+  const flow::SpliceBytes bytes = splicer_->bytes();
+  totals_.client_in += bytes.client - held_bytes_;  // what was held was counted when it was read
+  totals_.client_out += bytes.server;
+  splicer_.reset();
+  return bytes;
+}
+
+void FlowDriver::service() {
+  if (closed_ || handling_ || waiting_for_records_) return;
+  if (!splicer_) service(Side::kClient);
+  if (!splicer_) service(Side::kOrigin);
+  if (splicer_ && !closed_ && !waiting_for_records_) run_splicer();
+}
+
+void FlowDriver::service(Side side) {
+  End& from = end(side);
+  flush(side);
+  while (from.stream && from.stream->readable() && from.holds == 0 && !from.read_ended && !splicer_ && !closed_ &&
+         !waiting_for_records_) {
+    const std::span<uint8_t> buffer = host_.buffer.first(first_read_bytes_max);
+    const net::IoResult result = from.stream->read(buffer);
+    switch (result.kind) {
+      case Kind::kMoved:
+        if (side == Side::kClient) totals_.client_in += result.bytes;
+        deliver(flow::Received{side, base::Chunk::copy_of(buffer.first(result.bytes))});
+        break;
+      case Kind::kEnded:
+        from.read_ended = true;
+        deliver(flow::ReadEnded{side});
+        break;
+      case Kind::kReset:
+        from.read_ended = true;
+        deliver(flow::Reset{side});
+        break;
+      case Kind::kBlocked: return;
+    }
+  }
+}
+
+// True when nothing is left to be sent.
+bool FlowDriver::flush(Side side) {
+  End& to = end(side);
+  if (!to.stream) return true;
+  while (!to.unsent.empty() && to.stream->writable()) {
+    const net::IoResult result = to.stream->write(to.unsent.view());
+    if (result.kind == Kind::kReset) {
+      to.unsent.release();  // reading says so too, and the machine hears it there
+      break;
+    }
+    if (side == Side::kClient) totals_.client_out += result.bytes;
+    to.unsent.consume(result.bytes);
+  }
+  if (to.unsent.empty() && to.end_write) {
+    to.end_write = false;
+    to.stream->shutdown_write();
+  }
+  return to.unsent.empty();
+}
+
+void FlowDriver::run_splicer() {
+  if (!flush(Side::kClient)) return;  // our reply goes before the origin's bytes
+  const auto ended = splicer_->run(host_.loop.now());
+  if (ended) {
+    if (ended->reset) end(flow::other(*ended->reset)).abort = true;
+    const flow::SpliceBytes bytes = take_splicer();
+    deliver(flow::SpliceEnded{bytes, ended->reason});
+  } else if (splicer_->wants_turn()) {
+    host_.loop.soon(*this);
+  }
+}
+
+void FlowDriver::arm() {
+  if (closed_ || machine_.done()) return;
+  auto next = machine_.deadline();
+  if (splicer_ && (!next || splicer_->deadline() < *next)) next = splicer_->deadline();
+  if (next) {
+    host_.loop.timers().arm(*this, *next);
+  } else {
+    host_.loop.timers().disarm(*this);
+  }
+}
+
+}  // namespace sluice::drive

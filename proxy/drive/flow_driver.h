@@ -1,0 +1,101 @@
+#pragma once
+// FlowDriver: joins one flow machine to its sockets. It turns readiness into inputs and actions into system calls, and
+// knows nothing about what the flow means.
+//
+//   event -> inbox -> machine.handle -> actions, in order
+//                                        | a Record parks what follows until the spool has been written
+// Created on accept by the worker, which destroys it after flow_ended(). One loop; never re-entered: what happens
+// while an input is being handled waits in the inbox.
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "proxy/drive/dialer.h"
+#include "proxy/drive/flow_host.h"
+#include "proxy/drive/splicer.h"
+#include "proxy/flow/proxy_flow.h"
+#include "proxy/net/tcp_stream.h"
+
+namespace sluice::drive {
+
+class FlowDriver : private net::StreamHandler, private net::Timer, private net::Ready, public DialHandler {
+ public:
+  // `fd` is an accepted socket, owned from here on. Null when the kernel has no room to watch it.
+  static std::unique_ptr<FlowDriver> open(FlowHost& host, int fd, const base::Endpoint& peer,
+                                          std::shared_ptr<const flow::Settings> settings,
+                                          std::shared_ptr<const DialSettings> dial_settings);
+  ~FlowDriver() override;
+
+  // The PoP ends the flow.
+  void shutdown(flow::CloseReason reason);
+  // Writes the record once more, as it is now (a new spool segment begins with the events still open).
+  void rewrite_record();
+
+  // Answers of the host.
+  void records_written();
+  void authenticated(bool accepted);
+
+  const flow::FlowRecord& record() const { return machine_.record(); }
+
+  // Position in the worker's list of drivers.
+  size_t index = 0;
+
+ private:
+  struct End {
+    std::unique_ptr<net::TcpStream> stream;
+    base::Chunk unsent;
+    uint8_t holds = 0;       // set of HoldReason
+    bool end_write = false;  // FIN when `unsent` is gone
+    bool read_ended = false;
+    bool abort = false;  // RST when it is closed
+  };
+
+  FlowDriver(FlowHost& host, const base::Endpoint& peer, std::shared_ptr<const flow::Settings> settings,
+             std::shared_ptr<const DialSettings> dial_settings);
+
+  void on_stream(net::TcpStream& stream) override;
+  void on_timer() override;
+  void on_ready() override;
+  void on_dialled(std::unique_ptr<net::TcpStream> stream, flow::DialDone result) override;
+
+  void deliver(flow::Input input);
+  void perform(flow::Outbox& actions);
+  void perform(flow::Send&& action);
+  void perform(flow::Authenticate&& action);
+  void perform(flow::Dial&& action);
+  void perform(flow::HoldRead&& action);
+  void perform(flow::ReleaseRead&& action);
+  void perform(flow::EndWrite&& action);
+  void perform(flow::Abort&& action);
+  void perform(flow::Splice&& action);
+  void perform(flow::Record&& action);
+  void perform(flow::Close&& action);
+
+  void service();
+  void service(flow::Side side);
+  bool flush(flow::Side side);
+  void run_splicer();
+  void arm();
+  void close(flow::CloseReason reason);
+  flow::SpliceBytes spliced() const;
+  flow::SpliceBytes take_splicer();
+  End& end(flow::Side side) { return ends_[static_cast<size_t>(side)]; }
+
+  FlowHost& host_;
+  flow::ProxyFlow machine_;
+  std::shared_ptr<const DialSettings> dial_settings_;
+  std::array<End, 2> ends_;
+  std::unique_ptr<Dialer> dialer_;
+  std::unique_ptr<Splicer> splicer_;
+  uint64_t held_bytes_ = 0;  // of the client, handed to the splicer at its start
+  std::vector<flow::Input> inbox_;
+  flow::Outbox parked_;  // actions behind a Record that is not written yet
+  bool waiting_for_records_ = false;
+  bool handling_ = false;
+  bool closed_ = false;
+  std::shared_ptr<void> alive_;  // made when somebody off this loop may answer
+  FlowTotals totals_;
+};
+
+}  // namespace sluice::drive

@@ -1,0 +1,47 @@
+#pragma once
+// FlowHost: what a flow's driver needs from the worker it lives on. One per worker; the worker outlives its drivers.
+#include <memory>
+#include <span>
+#include <string>
+
+#include "proxy/drive/dialer.h"
+#include "proxy/drive/pipe_pool.h"
+#include "proxy/flow/io.h"
+#include "proxy/net/loop.h"
+#include "proxy/net/resolver.h"
+
+namespace sluice::drive {
+
+class FlowDriver;
+
+// Payload of the client's socket, head and replies included; with the record's bytes it gives the overhead.
+struct FlowTotals {
+  uint64_t client_in = 0;
+  uint64_t client_out = 0;
+};
+
+class FlowHost {
+ public:
+  FlowHost(net::Loop& l, net::Resolver& r, std::span<uint8_t> b) : loop(l), resolver(r), buffer(b) {}
+
+  // Puts the record into this turn's write to the spool.
+  virtual void write_record(flow::FlowRecord& record, flow::Record::State state) = 0;
+  // Calls driver.records_written() once the kernel has every record handed over so far; before this turn ends, unless
+  // the disk refuses.
+  virtual void wait_for_records(FlowDriver& driver) = 0;
+  // Checks the password off the loop and calls driver.authenticated(), unless `alive` expired meanwhile.
+  virtual void authenticate(FlowDriver& driver, std::weak_ptr<void> alive, std::string user, std::string password) = 0;
+  // The flow is over and its sockets are closed: the driver must be destroyed, but not before it has returned.
+  virtual void flow_ended(FlowDriver& driver, flow::CloseReason reason, const FlowTotals& totals) = 0;
+
+  net::Loop& loop;
+  net::Resolver& resolver;
+  PipePool pipes;
+  std::span<uint8_t> buffer;  // copy_buffer_bytes, shared by all flows of the worker
+  flow::Outbox outbox;        // scratch
+
+ protected:
+  virtual ~FlowHost() = default;
+};
+
+}  // namespace sluice::drive

@@ -1,0 +1,43 @@
+#include "proxy/flow/dialing.h"
+
+#include "proxy/flow/limits.h"
+#include "proxy/flow/proxy_flow.h"
+
+namespace sluice::flow {
+
+void Dialing::on(DialDone&& input, const StageContext& context) {
+  if (input.address.port != 0) context.record.destination = input.address;
+  if (input.failure != CloseReason::kUnspecified) {
+    refuse(context, dialect_, Stage::kDialing, input.failure, input.detail);
+    return;
+  }
+  // From here on bytes leave for this flow: its record goes first.
+  context.write_record(Record::State::kOpen);
+  context.send(Side::kClient, dialect_ == Dialect::kHttp ? std::string("HTTP/1.1 200 Connection established\r\n\r\n")
+                                                         : wire::socks_reply(wire::SocksReply::kSucceeded));
+  context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
+  Peeking peeking(context.now + context.settings.timeouts.idle);
+  peeking.start(std::move(held_), client_ended_, context);
+}
+
+void Dialing::on(Received&& input, const StageContext& context) {
+  held_.append(input.bytes.view());
+  if (held_.size() >= early_bytes_max) {
+    context.out.emplace_back(HoldRead{Side::kClient, HoldReason::kEarlyBytes});
+  }
+}
+
+// A client may send its whole conversation and FIN at once: the dial goes on.
+void Dialing::on(ReadEnded&&, const StageContext&) {
+  client_ended_ = true;
+}
+
+void Dialing::on(Reset&&, const StageContext& context) {
+  context.finish(CloseReason::kClientReset, Stage::kDialing);
+}
+
+void Dialing::on(Shutdown&& input, const StageContext& context) {
+  context.finish(input.reason, Stage::kDialing);
+}
+
+}  // namespace sluice::flow

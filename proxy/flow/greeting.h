@@ -1,0 +1,53 @@
+#pragma once
+// Greeting: from the first byte to a checked authority. HTTP/1.1 CONNECT, or SOCKS5 (none, or user and password).
+//
+//   first byte 5 ---> methods --+--> credentials --> (Authenticate) --+--> request --+
+//        |                      +--------------- no password ---------+              +--> authority --> Dialing
+//        +--> HTTP head --> (Authenticate, where the listener wants it) -------------+
+#include <optional>
+
+#include "proxy/flow/refusal.h"
+#include "proxy/flow/stage_context.h"
+#include "proxy/wire/http1.h"
+#include "proxy/wire/socks5.h"
+
+namespace sluice::flow {
+
+class Greeting {
+ public:
+  static constexpr const char* name = "greeting";
+
+  void on(Opened&& input, const StageContext& context);
+  void on(Received&& input, const StageContext& context);
+  void on(ReadEnded&& input, const StageContext& context);
+  void on(Reset&& input, const StageContext& context);
+  void on(AuthDone&& input, const StageContext& context);
+  void on(Tick&& input, const StageContext& context);
+  void on(Shutdown&& input, const StageContext& context);
+  std::optional<base::Time> deadline() const { return deadline_; }
+
+ private:
+  enum class Step : uint8_t { kFirstByte, kHttpHead, kSocksMethods, kSocksCredentials, kSocksRequest, kAuthenticating };
+
+  void advance(const StageContext& context);
+  bool first_byte(const StageContext& context);
+  bool http_head(const StageContext& context);
+  bool http_request(const wire::RequestHead& head, const StageContext& context);
+  bool socks_methods(const StageContext& context);
+  bool socks_credentials(const StageContext& context);
+  bool socks_request(const StageContext& context);
+  void authenticate(std::string user, std::string password, const StageContext& context);
+  // The request is understood: check what may be checked without a resolver, then dial.
+  void dial(wire::Authority authority, const StageContext& context);
+  void refuse_here(CloseReason reason, std::string_view detail, const StageContext& context) const;
+
+  Step step_ = Step::kFirstByte;
+  Dialect dialect_ = Dialect::kHttp;
+  bool client_ended_ = false;  // FIN came while a password was being checked
+  std::optional<base::Time> deadline_;
+  base::Chunk held_;
+  wire::RequestHeadParser parser_;
+  std::optional<wire::Authority> authority_;  // of an HTTP request whose password is being checked
+};
+
+}  // namespace sluice::flow

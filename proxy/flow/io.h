@@ -1,0 +1,140 @@
+#pragma once
+// What a flow hears (Input) and what it asks for (Action). The machine performs nothing itself.
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "proxy/base/chunk.h"
+#include "proxy/base/ip.h"
+#include "proxy/base/time.h"
+#include "proxy/flow/record.h"
+#include "proxy/wire/authority.h"
+
+namespace sluice::flow {
+
+// ---- inputs
+
+// The client's connection is there. Always first.
+struct Opened {};
+
+struct Received {
+  Side side;
+  base::Chunk bytes;  // not empty
+};
+
+// The side sent FIN; it may still be written to.
+struct ReadEnded {
+  Side side;
+};
+
+// The side's connection is dead.
+struct Reset {
+  Side side;
+};
+
+// Answer to Authenticate.
+struct AuthDone {
+  bool accepted;
+};
+
+// Answer to Dial: one, always.
+struct DialDone {
+  CloseReason failure = CloseReason::kUnspecified;  // unspecified: connected
+  base::Endpoint address;                           // of the origin; on failure the last one tried, or port 0
+  std::string detail;                               // of a failure, for the client's Proxy-Status
+};
+
+struct SpliceBytes {
+  uint64_t client = 0;  // received from the client
+  uint64_t server = 0;  // sent to the client
+};
+
+// Answer to Splice: one, unless the flow closed first.
+struct SpliceEnded {
+  SpliceBytes bytes;
+  CloseReason reason;
+};
+
+// deadline() has come.
+struct Tick {
+  SpliceBytes bytes;  // while splicing
+};
+
+// The PoP ends the flow: shutdown, policy change, overload.
+struct Shutdown {
+  CloseReason reason;
+  SpliceBytes bytes;  // while splicing
+};
+
+using Input = std::variant<Opened, Received, ReadEnded, Reset, AuthDone, DialDone, SpliceEnded, Tick, Shutdown>;
+
+// ---- actions
+
+struct Send {
+  Side side;
+  base::Chunk bytes;
+};
+
+// Check the password; AuthDone answers.
+struct Authenticate {
+  std::string user;
+  std::string password;
+};
+
+struct Dial {
+  wire::Authority authority;
+};
+
+// Stop and resume reading a side. A reader stands still while it has any reason to.
+enum class HoldReason : uint8_t {
+  kEarlyBytes,  // the client sent more than we keep before the origin is there
+  kFirstBytes,  // the origin sent more than we keep before the client spoke
+};
+struct HoldRead {
+  Side side;
+  HoldReason reason;
+};
+struct ReleaseRead {
+  Side side;
+  HoldReason reason;
+};
+
+// FIN after everything sent so far.
+struct EndWrite {
+  Side side;
+};
+
+// The side gets RST when the flow closes.
+struct Abort {
+  Side side;
+};
+
+// Move bytes both ways until both sides have ended; SpliceEnded reports. What was held goes first.
+struct Splice {
+  base::Chunk to_origin;
+  base::Chunk to_client;
+  bool client_ended = false;
+  bool origin_ended = false;
+  base::Duration idle{};
+  base::Duration half_open{};
+};
+
+// Write the flow's record, as it is now, to the spool. No later action of any outbox is performed before the kernel has
+// it.
+struct Record {
+  enum class State : uint8_t { kOpen, kClosed };
+  State state;
+};
+
+// Flush what was sent, close both sides, forget the machine. The last action.
+struct Close {
+  CloseReason reason;
+};
+
+using Action = std::variant<Send, Authenticate, Dial, HoldRead, ReleaseRead, EndWrite, Abort, Splice, Record, Close>;
+
+// Actions in the order in which they must be performed.
+using Outbox = std::vector<Action>;
+
+}  // namespace sluice::flow

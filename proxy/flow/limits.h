@@ -1,0 +1,20 @@
+#pragma once
+// Bounds of the flow core, each with its unit and reason.
+#include <cstddef>
+
+#include "proxy/base/time.h"
+
+namespace sluice::flow {
+
+// Bytes a client may send ahead of our reply to CONNECT; the ClientHello is allowed 64 KiB, nothing honest sends more.
+constexpr size_t early_bytes_max = size_t{64} * 1024;
+// Bytes an origin that speaks first may send while we wait for the client; then its reading pauses.
+constexpr size_t origin_first_bytes_max = size_t{16} * 1024;
+// How long a refused client may take to read the answer and close: without it, our close could destroy the answer.
+constexpr base::Duration refusal_linger{2'000};
+// A long flow writes its counters this often, so that a crash loses at most this much of them.
+constexpr base::Duration update_every{60'000};
+// SOCKS5 greeting: methods (257), user and password (513), request (262).
+constexpr size_t socks_bytes_max = 1'032;
+
+}  // namespace sluice::flow

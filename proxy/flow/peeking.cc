@@ -1,0 +1,129 @@
+#include "proxy/flow/peeking.h"
+
+#include "proxy/flow/limits.h"
+#include "proxy/flow/proxy_flow.h"
+#include "proxy/flow/refusal.h"
+#include "proxy/wire/authority.h"
+#include "proxy/wire/ja4.h"
+
+namespace sluice::flow {
+
+namespace {
+
+void note_hello(const wire::ClientHello& hello, FlowRecord& record) {
+  if (!hello.server_name.empty()) {
+    if (auto host = wire::parse_host(hello.server_name)) record.sni = std::move(host->name);
+  }
+  for (const std::string_view protocol : hello.alpn) {
+    if (!record.alpn.empty()) record.alpn += ',';
+    record.alpn += protocol;
+  }
+  record.ech = static_cast<Ech>(hello.ech);
+  record.tls_version = hello.version;
+  record.ja4_raw = wire::ja4_raw(hello);
+}
+
+CloseReason close_reason_of(wire::HelloError error) {
+  return error == wire::HelloError::kTooLarge ? CloseReason::kClientHelloTooLarge : CloseReason::kClientHelloMalformed;
+}
+
+}  // namespace
+
+void Peeking::start(base::Chunk held, bool client_ended, const StageContext& context) {
+  held_ = std::move(held);
+  client_ended_ = client_ended;
+  if (!held_.empty()) deadline_ = context.now + context.settings.timeouts.client_hello;
+  const bool over = held_.empty() ? client_ended_ && splice(context) : look(context);
+  if (!over) context.go(std::move(*this));
+}
+
+void Peeking::on(Received&& input, const StageContext& context) {
+  if (input.side == Side::kClient) {
+    if (held_.empty()) deadline_ = context.now + context.settings.timeouts.client_hello;
+    held_.append(input.bytes.view());
+    look(context);
+    return;
+  }
+  origin_held_.append(input.bytes.view());
+  if (held_.empty()) {
+    decide(nullptr, context);
+  } else if (origin_held_.size() >= origin_first_bytes_max) {
+    context.out.emplace_back(HoldRead{Side::kOrigin, HoldReason::kFirstBytes});
+  }
+}
+
+void Peeking::on(ReadEnded&& input, const StageContext& context) {
+  if (input.side == Side::kClient) {
+    client_ended_ = true;
+    if (held_.empty()) {
+      decide(nullptr, context);  // it will never speak; the origin still may
+    } else {
+      end(CloseReason::kClientHelloMalformed, context);
+    }
+    return;
+  }
+  end(CloseReason::kOriginClosed, context);
+}
+
+void Peeking::on(Reset&& input, const StageContext& context) {
+  context.out.emplace_back(Abort{other(input.side)});
+  end(input.side == Side::kClient ? CloseReason::kClientReset : CloseReason::kOriginReset, context);
+}
+
+void Peeking::on(Tick&&, const StageContext& context) {
+  end(held_.empty() ? CloseReason::kIdleTimeout : CloseReason::kClientHelloTimeout, context);
+}
+
+void Peeking::on(Shutdown&& input, const StageContext& context) {
+  end(input.reason, context);
+}
+
+bool Peeking::end(CloseReason reason, const StageContext& context) const {
+  context.record.client_bytes = held_.size();
+  context.finish(reason, Stage::kPeeking);
+  return true;
+}
+
+bool Peeking::look(const StageContext& context) {
+  const wire::HelloParse parsed = peek_.feed(held_.view());
+  if (parsed.is_complete()) return decide(&parsed.value(), context);
+  if (parsed.is_need_more()) {
+    return client_ended_ && end(CloseReason::kClientHelloMalformed, context);
+  }
+  if (parsed.reason() == wire::HelloError::kNotTls) return decide(nullptr, context);
+  return end(close_reason_of(parsed.reason()), context);
+}
+
+bool Peeking::decide(const wire::ClientHello* hello, const StageContext& context) {
+  FlowRecord& record = context.record;
+  if (hello != nullptr) {
+    note_hello(*hello, record);
+    // The name that was checked and dialled must be the name that is spoken to (domain fronting).
+    const bool authority_is_name = !base::IpAddress::parse(record.host);
+    if (authority_is_name && !record.sni.empty() && record.sni != record.host) {
+      record.client_bytes = held_.size();
+      refuse_tls(context, CloseReason::kSniMismatch, PolicyKind::kDestination, "name binding");
+      return true;
+    }
+  }
+  return splice(context);
+}
+
+bool Peeking::splice(const StageContext& context) {
+  FlowRecord& record = context.record;
+  record.action = Verdict::kBypass;
+  record.policy_kind = PolicyKind::kSslDecryption;
+  record.policy = "interception off";
+  record.bypass_mode = BypassMode::kDoNotDecrypt;
+  record.bypass_reason_code = BypassReasonCode::kInterceptionOff;
+  record.bypass_reason = "Interception is not configured on this PoP";
+  record.client_bytes = held_.size();
+  context.write_record(Record::State::kOpen);
+  const Timeouts& timeouts = context.settings.timeouts;
+  context.out.emplace_back(
+      Splice{std::move(held_), std::move(origin_held_), client_ended_, false, timeouts.idle, timeouts.half_open});
+  context.go(Splicing(context));
+  return true;
+}
+
+}  // namespace sluice::flow

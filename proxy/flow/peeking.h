@@ -1,0 +1,44 @@
+#pragma once
+// Peeking: hold what arrives until it is clear what the client speaks; then decide.
+//
+//   nothing from either side: wait, up to the idle timeout (browsers connect ahead of need); never classify
+//   client: a whole ClientHello -> name binding, then splice   |  not TLS -> splice, recorded as such
+//           partial at its deadline, malformed, over 64 KiB -> close
+//   origin speaks first, client silent -> splice (it is not TLS); behind a partial hello it waits its turn
+#include <optional>
+
+#include "proxy/flow/stage_context.h"
+#include "proxy/wire/client_hello.h"
+
+namespace sluice::flow {
+
+class Peeking {
+ public:
+  static constexpr const char* name = "peeking";
+
+  explicit Peeking(base::Time idle_deadline) : deadline_(idle_deadline) {}
+  // Enters the stage, or passes it by, with what the client sent so far.
+  void start(base::Chunk held, bool client_ended, const StageContext& context);
+
+  void on(Received&& input, const StageContext& context);
+  void on(ReadEnded&& input, const StageContext& context);
+  void on(Reset&& input, const StageContext& context);
+  void on(Tick&& input, const StageContext& context);
+  void on(Shutdown&& input, const StageContext& context);
+  std::optional<base::Time> deadline() const { return deadline_; }
+
+ private:
+  // True when the stage is over.
+  bool look(const StageContext& context);
+  bool decide(const wire::ClientHello* hello, const StageContext& context);
+  bool splice(const StageContext& context);
+  bool end(CloseReason reason, const StageContext& context) const;
+
+  base::Time deadline_;
+  bool client_ended_ = false;
+  base::Chunk held_;  // from the client
+  base::Chunk origin_held_;
+  wire::ClientHelloPeek peek_;
+};
+
+}  // namespace sluice::flow

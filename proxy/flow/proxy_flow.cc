@@ -1,0 +1,98 @@
+#include "proxy/flow/proxy_flow.h"
+
+#include <string>
+
+#include "proxy/base/assert.h"
+
+namespace sluice::flow {
+
+namespace {
+
+template <class T>
+constexpr const char* input_name = "";
+template <>
+constexpr const char* input_name<Opened> = "opened";
+template <>
+constexpr const char* input_name<Received> = "received";
+template <>
+constexpr const char* input_name<ReadEnded> = "read_ended";
+template <>
+constexpr const char* input_name<Reset> = "reset";
+template <>
+constexpr const char* input_name<AuthDone> = "auth_done";
+template <>
+constexpr const char* input_name<DialDone> = "dial_done";
+template <>
+constexpr const char* input_name<SpliceEnded> = "splice_ended";
+template <>
+constexpr const char* input_name<Tick> = "tick";
+template <>
+constexpr const char* input_name<Shutdown> = "shutdown";
+
+template <class StageT, class InputT>
+const char* unexpected_pair() {
+  static const std::string pair = std::string("unexpected ") + input_name<InputT> + " in " + StageT::name;
+  return pair.c_str();
+}
+
+}  // namespace
+
+ProxyFlow::ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpoint& source, base::Time now,
+                     base::WallTime wall)
+    : settings_(std::move(settings)) {
+  record_.start = wall;
+  record_.started = now;
+  record_.source = source;
+  record_.access_method = settings_->access_method;
+}
+
+void ProxyFlow::handle(Input&& input, base::Time now, Outbox& out) {
+  SLUICE_ASSERT(!done());
+  const StageContext context{*this, *settings_, record_, now, out};
+  std::visit(
+      [&](auto& stage, auto&& item) {
+        using StageT = std::decay_t<decltype(stage)>;
+        using InputT = std::decay_t<decltype(item)>;
+        if constexpr (requires { stage.on(std::move(item), context); }) {
+          stage.on(std::move(item), context);
+        } else {
+          record_.policy = unexpected_pair<StageT, InputT>();
+          record_.policy_kind = PolicyKind::kProtocol;
+          context.finish(CloseReason::kInternalError);
+        }
+      },
+      stage_, std::move(input));
+  if (next_) {
+    stage_ = std::move(*next_);
+    next_.reset();
+  }
+}
+
+std::optional<base::Time> ProxyFlow::deadline() const {
+  return std::visit([](const auto& stage) { return stage.deadline(); }, stage_);
+}
+
+const char* ProxyFlow::stage_name() const {
+  return std::visit([](const auto& stage) { return stage.name; }, stage_);
+}
+
+void StageContext::finish(CloseReason reason, Stage stage) const {
+  if (record.action == Verdict::kUnspecified) record.action = Verdict::kAllow;
+  record.close_reason = reason;
+  record.error_stage = stage;
+  write_record(Record::State::kClosed);
+  out.emplace_back(Close{reason});
+  go(Done{reason});
+}
+
+void StageContext::vanish() const {
+  out.emplace_back(Close{CloseReason::kClientClosed});
+  go(Done{CloseReason::kClientClosed});
+}
+
+void Refusing::close(const StageContext& context) const {
+  context.out.emplace_back(Close{reason_});
+  context.go(Done{reason_});
+}
+
+}  // namespace sluice::flow

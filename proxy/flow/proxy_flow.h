@@ -1,0 +1,58 @@
+#pragma once
+// ProxyFlow: the machine of one proxied flow, from the first byte of the client to the final record.
+//
+//   Greeting --authority--> Dialing --connected, 200--> Peeking --decided--> Splicing --ended--> Done
+//      |                       |                           |                                      ^
+//      +------ refused --------+--------- failed ----------+--> Refusing --client closed, 2 s ----+
+//
+// It performs nothing: it takes an input and the time, and appends actions (io.h). Never re-entered, never blocks,
+// never throws. A (stage, input) pair without a handler closes the flow with a reason that names the pair. Not
+// thread-safe.
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "proxy/flow/dialing.h"
+#include "proxy/flow/greeting.h"
+#include "proxy/flow/io.h"
+#include "proxy/flow/peeking.h"
+#include "proxy/flow/record.h"
+#include "proxy/flow/refusing.h"
+#include "proxy/flow/settings.h"
+#include "proxy/flow/splicing.h"
+
+namespace sluice::flow {
+
+class ProxyFlow {
+ public:
+  using Stages = std::variant<Greeting, Dialing, Peeking, Splicing, Refusing, Done>;
+
+  ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpoint& source, base::Time now,
+            base::WallTime wall);
+
+  // Takes one input and appends what must be done, in order. Not after Close.
+  void handle(Input&& input, base::Time now, Outbox& out);
+  // When to send Tick; asked again after every handle().
+  std::optional<base::Time> deadline() const;
+
+  FlowRecord& record() { return record_; }
+  const FlowRecord& record() const { return record_; }
+  bool done() const { return std::holds_alternative<Done>(stage_); }
+  const char* stage_name() const;
+
+ private:
+  friend struct StageContext;
+
+  std::shared_ptr<const Settings> settings_;
+  FlowRecord record_;
+  Stages stage_;
+  std::optional<Stages> next_;
+};
+
+template <class NextStage>
+void StageContext::go(NextStage stage) const {
+  flow.next_.emplace(std::move(stage));
+}
+
+}  // namespace sluice::flow

@@ -1,0 +1,139 @@
+#include "proxy/flow/refusal.h"
+
+#include <iterator>
+
+#include "proxy/base/assert.h"
+#include "proxy/flow/proxy_flow.h"
+#include "proxy/wire/http1.h"
+#include "proxy/wire/proxy_status.h"
+#include "proxy/wire/socks5.h"
+
+namespace sluice::flow {
+
+namespace {
+
+using wire::ProxyError;
+using wire::SocksReply;
+
+struct Row {
+  CloseReason reason;
+  int status;
+  const char* phrase;
+  ProxyError error;
+  SocksReply socks;
+  Verdict verdict;  // block: we refuse; allow: permitted, but it failed
+  PolicyKind kind;
+  const char* policy;
+};
+
+constexpr auto block = Verdict::kBlock;
+constexpr auto failed = Verdict::kAllow;
+
+constexpr Row rows[] = {
+    {CloseReason::kBadRequest, 400, "Bad Request", ProxyError::kHttpRequestError, SocksReply::kGeneralFailure, block,
+     PolicyKind::kProtocol, "request syntax"},
+    {CloseReason::kProtocolError, 400, "Bad Request", ProxyError::kHttpRequestError, SocksReply::kGeneralFailure, block,
+     PolicyKind::kProtocol, "request syntax"},
+    {CloseReason::kHeadTooLarge, 431, "Request Header Fields Too Large", ProxyError::kHttpRequestError,
+     SocksReply::kGeneralFailure, block, PolicyKind::kProtocol, "request size"},
+    {CloseReason::kHeadTimeout, 408, "Request Timeout", ProxyError::kHttpRequestError, SocksReply::kGeneralFailure,
+     block, PolicyKind::kProtocol, "request time"},
+    {CloseReason::kHeadIncomplete, 400, "Bad Request", ProxyError::kHttpRequestError, SocksReply::kGeneralFailure,
+     block, PolicyKind::kProtocol, "request syntax"},
+    {CloseReason::kMethodNotAllowed, 405, "Method Not Allowed", ProxyError::kHttpRequestDenied,
+     SocksReply::kCommandNotSupported, block, PolicyKind::kProtocol, "request method"},
+    {CloseReason::kBadAuthority, 400, "Bad Request", ProxyError::kHttpRequestError, SocksReply::kGeneralFailure, block,
+     PolicyKind::kProtocol, "authority syntax"},
+    {CloseReason::kSourceNotAllowed, 403, "Forbidden", ProxyError::kHttpRequestDenied, SocksReply::kNotAllowed, block,
+     PolicyKind::kAdmission, "allow_sources"},
+    {CloseReason::kAuthenticationRequired, 407, "Proxy Authentication Required", ProxyError::kHttpRequestDenied,
+     SocksReply::kNotAllowed, block, PolicyKind::kAdmission, "auth"},
+    {CloseReason::kAuthenticationFailed, 407, "Proxy Authentication Required", ProxyError::kHttpRequestDenied,
+     SocksReply::kNotAllowed, block, PolicyKind::kAdmission, "auth"},
+    {CloseReason::kPortNotAllowed, 403, "Forbidden", ProxyError::kHttpRequestDenied, SocksReply::kNotAllowed, block,
+     PolicyKind::kDestination, "allow_ports"},
+    {CloseReason::kDestinationProhibited, 403, "Forbidden", ProxyError::kDestinationIpProhibited,
+     SocksReply::kNotAllowed, block, PolicyKind::kDestination, "address rules"},
+    {CloseReason::kDnsNotFound, 502, "Bad Gateway", ProxyError::kDnsError, SocksReply::kHostUnreachable, failed,
+     PolicyKind::kUnspecified, ""},
+    {CloseReason::kDnsTimeout, 504, "Gateway Timeout", ProxyError::kDnsTimeout, SocksReply::kHostUnreachable, failed,
+     PolicyKind::kUnspecified, ""},
+    {CloseReason::kDnsError, 502, "Bad Gateway", ProxyError::kDnsError, SocksReply::kHostUnreachable, failed,
+     PolicyKind::kUnspecified, ""},
+    {CloseReason::kConnectRefused, 502, "Bad Gateway", ProxyError::kConnectionRefused, SocksReply::kConnectionRefused,
+     failed, PolicyKind::kUnspecified, ""},
+    {CloseReason::kConnectTimeout, 504, "Gateway Timeout", ProxyError::kConnectionTimeout, SocksReply::kTtlExpired,
+     failed, PolicyKind::kUnspecified, ""},
+    {CloseReason::kConnectUnreachable, 502, "Bad Gateway", ProxyError::kDestinationIpUnroutable,
+     SocksReply::kNetworkUnreachable, failed, PolicyKind::kUnspecified, ""},
+    {CloseReason::kConnectError, 502, "Bad Gateway", ProxyError::kDestinationUnavailable, SocksReply::kGeneralFailure,
+     failed, PolicyKind::kUnspecified, ""},
+    {CloseReason::kOverload, 503, "Service Unavailable", ProxyError::kConnectionLimitReached,
+     SocksReply::kGeneralFailure, block, PolicyKind::kAdmission, "limits"},
+    {CloseReason::kDrain, 503, "Service Unavailable", ProxyError::kHttpRequestDenied, SocksReply::kGeneralFailure,
+     failed, PolicyKind::kUnspecified, ""},
+    {CloseReason::kInternalError, 500, "Internal Server Error", ProxyError::kProxyInternalError,
+     SocksReply::kGeneralFailure, failed, PolicyKind::kUnspecified, ""},
+};
+
+const Row& row_of(CloseReason reason) {
+  for (const Row& row : rows) {
+    if (row.reason == reason) return row;
+  }
+  SLUICE_ASSERT(false && "close reason without a refusal");
+  return rows[0];
+}
+
+std::string http_answer(const Row& row, const Settings& settings, std::string_view detail) {
+  const wire::ProxyStatus status{
+      .proxy = settings.pop_name, .error = row.error, .next_hop = "", .details = std::string(detail)};
+  wire::Fields fields{{"Proxy-Status", status.to_field_value()},
+                      {"Connection", "close"},
+                      {"Cache-Control", "no-store"},
+                      {"Content-Type", "text/plain; charset=utf-8"}};
+  if (row.status == 407) fields.push_back({"Proxy-Authenticate", "Basic realm=\"sluice\", charset=\"UTF-8\""});
+  if (row.status == 405) fields.push_back({"Allow", "CONNECT"});
+  return wire::simple_response(row.status, row.phrase, fields, std::string(detail) + "\n");
+}
+
+std::string answer(Dialect dialect, const Row& row, const Settings& settings, std::string_view detail) {
+  switch (dialect) {
+    case Dialect::kHttp: return http_answer(row, settings, detail);
+    case Dialect::kSocksMethods: return wire::socks_method_reply(wire::SocksMethod::kNoneAcceptable);
+    case Dialect::kSocksCredentials: return wire::socks_credentials_reply(false);
+    case Dialect::kSocksRequest: return wire::socks_reply(row.socks);
+  }
+  SLUICE_ASSERT(false);
+  return {};
+}
+
+}  // namespace
+
+void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReason reason, std::string_view detail) {
+  const Row& row = row_of(reason);
+  context.record.action = row.verdict;
+  context.record.policy_kind = row.kind;
+  context.record.policy = row.policy;
+  context.record.close_reason = reason;
+  context.record.error_stage = stage;
+  context.write_record(Record::State::kClosed);
+  context.send(Side::kClient, answer(dialect, row, context.settings, detail));
+  context.out.emplace_back(EndWrite{Side::kClient});
+  context.go(Refusing(context.now, reason));
+}
+
+void refuse_tls(const StageContext& context, CloseReason reason, PolicyKind kind, const char* policy) {
+  static constexpr uint8_t alert[] = {21, 3, 3, 0, 2, 2, 49};  // record type alert, TLS 1.2, fatal, access_denied
+  context.record.action = Verdict::kBlock;
+  context.record.policy_kind = kind;
+  context.record.policy = policy;
+  context.record.close_reason = reason;
+  context.record.error_stage = Stage::kPeeking;
+  context.record.server_bytes += std::size(alert);
+  context.write_record(Record::State::kClosed);
+  context.out.emplace_back(Send{Side::kClient, base::Chunk::copy_of(base::ByteView(alert))});
+  context.out.emplace_back(EndWrite{Side::kClient});
+  context.go(Refusing(context.now, reason));
+}
+
+}  // namespace sluice::flow

@@ -1,0 +1,35 @@
+#pragma once
+// What the operator configured, as the core needs it: one immutable snapshot per listener, shared by its flows. A
+// reload makes new snapshots; flows keep the one they began with.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proxy/base/ip.h"
+#include "proxy/base/time.h"
+#include "proxy/flow/record.h"
+
+namespace sluice::flow {
+
+struct Timeouts {
+  base::Duration head{10'000};
+  base::Duration client_hello{5'000};
+  base::Duration idle{300'000};
+  base::Duration half_open{300'000};
+  base::Duration total{0};  // 0 = none
+};
+
+struct Settings {
+  std::string pop_name;
+  AccessMethod access_method = AccessMethod::kExplicitProxy;
+  bool allow_any_source = false;  // a loopback listener without a list
+  std::vector<base::Cidr> allow_sources;
+  bool authentication = false;  // user and password are required
+  std::vector<uint16_t> allow_ports{443, 80};
+  Timeouts timeouts;
+
+  bool source_allowed(const base::IpAddress& source) const;
+  bool port_allowed(uint16_t port) const;
+};
+
+}  // namespace sluice::flow

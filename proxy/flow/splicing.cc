@@ -1,0 +1,55 @@
+#include "proxy/flow/splicing.h"
+
+#include <algorithm>
+
+#include "proxy/flow/limits.h"
+#include "proxy/flow/proxy_flow.h"
+
+namespace sluice::flow {
+
+namespace {
+
+void note(const SpliceBytes& bytes, FlowRecord& record) {
+  record.client_bytes = bytes.client;
+  record.server_bytes = bytes.server;
+}
+
+void abort_both(const StageContext& context) {
+  context.out.emplace_back(Abort{Side::kClient});
+  context.out.emplace_back(Abort{Side::kOrigin});
+}
+
+}  // namespace
+
+Splicing::Splicing(const StageContext& context) : update_at_(context.now + update_every) {
+  const base::Duration total = context.settings.timeouts.total;
+  if (total.count() > 0) total_deadline_ = context.record.started + total;
+}
+
+std::optional<base::Time> Splicing::deadline() const {
+  return total_deadline_ ? std::min(*total_deadline_, update_at_) : update_at_;
+}
+
+void Splicing::on(SpliceEnded&& input, const StageContext& context) {
+  note(input.bytes, context.record);
+  context.finish(input.reason);
+}
+
+void Splicing::on(Tick&& input, const StageContext& context) {
+  note(input.bytes, context.record);
+  if (total_deadline_ && context.now >= *total_deadline_) {
+    abort_both(context);
+    context.finish(CloseReason::kTotalTimeout, Stage::kSplicing);
+    return;
+  }
+  update_at_ = context.now + update_every;
+  context.write_record(Record::State::kOpen);
+}
+
+void Splicing::on(Shutdown&& input, const StageContext& context) {
+  note(input.bytes, context.record);
+  abort_both(context);
+  context.finish(input.reason, Stage::kSplicing);
+}
+
+}  // namespace sluice::flow

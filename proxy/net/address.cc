@@ -1,0 +1,44 @@
+#include "proxy/net/address.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::net {
+
+SocketAddress SocketAddress::from(const base::Endpoint& endpoint) {
+  SocketAddress address;
+  if (endpoint.address.is_v4()) {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(endpoint.port);
+    in.sin_addr.s_addr = htonl(endpoint.address.v4_host_order());
+    std::memcpy(&address.storage, &in, sizeof in);
+    address.length = sizeof in;
+  } else {
+    sockaddr_in6 in{};
+    in.sin6_family = AF_INET6;
+    in.sin6_port = htons(endpoint.port);
+    std::memcpy(&in.sin6_addr, endpoint.address.bytes().data(), 16);
+    std::memcpy(&address.storage, &in, sizeof in);
+    address.length = sizeof in;
+  }
+  return address;
+}
+
+base::Endpoint SocketAddress::endpoint() const {
+  if (storage.ss_family == AF_INET) {
+    sockaddr_in in{};
+    std::memcpy(&in, &storage, sizeof in);
+    return {base::IpAddress::v4(ntohl(in.sin_addr.s_addr)), ntohs(in.sin_port)};
+  }
+  sockaddr_in6 in{};
+  std::memcpy(&in, &storage, sizeof in);
+  std::array<uint8_t, 16> bytes{};
+  std::copy_n(in.sin6_addr.s6_addr, 16, bytes.begin());
+  // A dual-stack listener shows IPv4 peers as mapped; every rule about addresses wants the real one.
+  return {base::IpAddress::v6(bytes).unmapped(), ntohs(in.sin6_port)};
+}
+
+}  // namespace sluice::net
