@@ -14,6 +14,7 @@ BUILD = ROOT / "build" / "debug"
 CTEST_SUITES = ("unit", "scenario", "sim", "fuzz")
 PYTHON_SUITES = {"tree": "tests/unit/tree", "integration": "tests/integration", "e2e": "tests/e2e"}
 ORDER = ("format", "tree", "unit", "scenario", "sim", "fuzz", "integration", "e2e")
+CACHE_LINES = ("SLUICE_SANITIZE:BOOL=ON", "CMAKE_BUILD_TYPE:STRING=RelWithDebInfo", "SLUICE_TESTS:BOOL=ON")
 JOBS = max(2, os.cpu_count() or 2)
 
 SANITIZER_ENVIRONMENT = {
@@ -55,10 +56,11 @@ def compiler_environment():
 
 def build(tally):
     started = time.monotonic()
-    if not (BUILD / "build.ninja").exists():
+    cache = BUILD / "CMakeCache.txt"
+    configured_as_wanted = (BUILD / "build.ninja").exists() and all(line in cache.read_text() for line in CACHE_LINES)
+    if not configured_as_wanted:
         configured = subprocess.run(
-            ["cmake", "-S", str(ROOT), "-B", str(BUILD), "-G", "Ninja", "-DSLUICE_SANITIZE=ON",
-             "-DCMAKE_BUILD_TYPE=RelWithDebInfo"],
+            ["cmake", "-S", str(ROOT), "-B", str(BUILD), "-G", "Ninja", *("-D" + line for line in CACHE_LINES)],
             env=compiler_environment(), stdin=subprocess.DEVNULL).returncode
         if configured != 0:
             (BUILD / "build.ninja").unlink(missing_ok=True)
