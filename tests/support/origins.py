@@ -11,10 +11,10 @@ from tests.support import wait
 class Origin:
     """Accepts connections and hands each to `serve(connection)`. Subclasses say what happens there."""
 
-    def __init__(self, family=socket.AF_INET, host="127.0.0.1", backlog=64):
-        self.listener = socket.socket(family, socket.SOCK_STREAM)
+    def __init__(self, host="127.0.0.1", port=0, backlog=64):
+        self.listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((host, 0))
+        self.listener.bind((host, port))
         self.listener.listen(backlog)
         self.host, self.port = self.listener.getsockname()[:2]
         self.connections = 0

@@ -22,7 +22,9 @@ def _die_with_parent():
 class Program:
     """One running program. Its standard error is kept line by line and in `<name>.log` of its directory."""
 
-    def __init__(self, name, argv, directory, environment=None):
+    def __init__(self, name, argv, directory, environment=None, host=None):
+        """`host` is a namespaces.Host to run in; None for this machine."""
+        argv = (host.prefix if host else []) + list(argv)
         self.name = name
         self.lines = []
         self._changed = threading.Condition()
@@ -118,8 +120,9 @@ class Program:
             raise AssertionError(f"{self.name} ended with {code} after SIGTERM:\n{self.text()}")
 
 
-def run(argv, directory=None, environment=None, seconds=None, data=None):
+def run(argv, directory=None, environment=None, seconds=None, data=None, host=None):
     """Runs a command to its end: CompletedProcess with text output. A sanitizer report is an error of the test."""
+    argv = (host.prefix if host else []) + list(argv)
     done = subprocess.run([str(part) for part in argv], cwd=directory, env=dict(os.environ, **(environment or {})),
                           text=True, capture_output=True, timeout=seconds or wait.DEADLINE_SECONDS, input=data,
                           stdin=subprocess.DEVNULL if data is None else None)

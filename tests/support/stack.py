@@ -32,7 +32,8 @@ def write_configuration(path, settings):
 class Store:
     """sluice-events. After a restart it listens where it listened before."""
 
-    def __init__(self, directory, **changes):
+    def __init__(self, directory, host=None, **changes):
+        self.host = host
         self.directory = pathlib.Path(directory)
         self.configuration = self.directory / "events.yaml"
         self.socket = self.directory / "events.sock"
@@ -48,7 +49,7 @@ class Store:
     def start(self):
         write_configuration(self.configuration, self.settings)
         command = [programs.BIN / "sluice-events", "--config", self.configuration]
-        self.program = programs.Program("sluice-events", command, self.directory)
+        self.program = programs.Program("sluice-events", command, self.directory, host=self.host)
         host, port = self.program.listener("ingest")
         self.settings["ingest"]["address"] = f"{host}:{port}"
         wait.until(self.socket.exists, "the query socket")
@@ -88,7 +89,8 @@ class Store:
 class Proxy:
     """sluice-proxy, by default with one explicit listener. After a restart it listens where it listened before."""
 
-    def __init__(self, directory, store, ports=(), **changes):
+    def __init__(self, directory, store, ports=(), host=None, **changes):
+        self.host = host
         self.directory = pathlib.Path(directory)
         self.configuration = self.directory / "proxy.yaml"
         self.settings = merged({
@@ -105,7 +107,7 @@ class Proxy:
     def start(self):
         write_configuration(self.configuration, self.settings)
         command = [programs.BIN / "sluice-proxy", "--config", self.configuration]
-        self.program = programs.Program("sluice-proxy", command, self.directory)
+        self.program = programs.Program("sluice-proxy", command, self.directory, host=self.host)
         for listener in self.settings["listeners"]:
             listener["address"] = "%s:%d" % self.program.listener(listener["name"])
         self.address = self.program.listener(self.settings["listeners"][0]["name"])

@@ -11,7 +11,8 @@ from tests.unit.tree import source_tree
 CACHE = source_tree.ROOT / "build" / "header-check"
 GENERATED = CACHE / "generated"
 COMPILE = ["g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c++",
-           '-DSLUICE_SOURCE_DIR=""', '-DSLUICE_BINARY_DIR=""', "-I", str(source_tree.ROOT), "-isystem", str(GENERATED), "-"]
+           '-DSLUICE_SOURCE_DIR=""', '-DSLUICE_BINARY_DIR=""', "-I", str(source_tree.ROOT), "-isystem",
+           str(GENERATED), "-"]
 
 
 def generate_protobuf():
