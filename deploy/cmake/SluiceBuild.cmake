@@ -35,6 +35,8 @@ check_pie_supported()
 # Flags of everything compiled here, generated code included.
 add_compile_options(-fstack-protector-strong -fno-omit-frame-pointer)
 add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
+add_compile_options($<$<CONFIG:Release>:-fstack-clash-protection> $<$<CONFIG:Release>:-fcf-protection>
+                    $<$<CONFIG:Release>:-D_GLIBCXX_ASSERTIONS>)
 if(SLUICE_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
