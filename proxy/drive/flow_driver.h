@@ -38,8 +38,10 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
 
   const flow::FlowRecord& record() const { return machine_.record(); }
 
-  // Position in the worker's list of drivers.
-  size_t index = 0;
+  // The host's notes about this flow.
+  size_t index = 0;           // in its list of drivers
+  size_t listener_index = 0;  // that accepted it
+  bool counted_by_source = false;
 
  private:
   struct End {

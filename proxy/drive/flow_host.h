@@ -22,7 +22,8 @@ struct FlowTotals {
 
 class FlowHost {
  public:
-  FlowHost(net::Loop& l, net::Resolver& r, std::span<uint8_t> b) : loop(l), resolver(r), buffer(b) {}
+  FlowHost(net::Loop& host_loop, net::Resolver& host_resolver, std::span<uint8_t> copy_buffer)
+      : loop(host_loop), resolver(host_resolver), buffer(copy_buffer) {}
 
   // Puts the record into this turn's write to the spool.
   virtual void write_record(flow::FlowRecord& record, flow::Record::State state) = 0;

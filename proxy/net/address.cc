@@ -1,5 +1,6 @@
 #include "proxy/net/address.h"
 
+#include <ifaddrs.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -39,6 +40,23 @@ base::Endpoint SocketAddress::endpoint() const {
   std::copy_n(in.sin6_addr.s6_addr, 16, bytes.begin());
   // A dual-stack listener shows IPv4 peers as mapped; every rule about addresses wants the real one.
   return {base::IpAddress::v6(bytes).unmapped(), ntohs(in.sin6_port)};
+}
+
+std::vector<base::IpAddress> local_addresses() {
+  std::vector<base::IpAddress> addresses;
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return addresses;
+  for (const ifaddrs* item = list; item != nullptr; item = item->ifa_next) {
+    if (item->ifa_addr == nullptr) continue;
+    const int family = item->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    SocketAddress address;
+    address.length = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    std::memcpy(&address.storage, item->ifa_addr, address.length);
+    addresses.push_back(address.endpoint().address);
+  }
+  freeifaddrs(list);
+  return addresses;
 }
 
 }  // namespace sluice::net

@@ -2,6 +2,8 @@
 // base::Endpoint <-> sockaddr, inside the network door.
 #include <sys/socket.h>
 
+#include <vector>
+
 #include "proxy/base/ip.h"
 
 namespace sluice::net {
@@ -15,5 +17,8 @@ struct SocketAddress {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
+
+// Every address of this machine's interfaces.
+std::vector<base::IpAddress> local_addresses();
 
 }  // namespace sluice::net

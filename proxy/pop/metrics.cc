@@ -1,0 +1,128 @@
+#include "proxy/pop/metrics.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+namespace sluice::pop {
+
+Outcome outcome_of(const flow::FlowRecord& record) {
+  switch (record.action) {
+    case flow::Verdict::kBlock:
+    case flow::Verdict::kDrop: return Outcome::kBlock;
+    case flow::Verdict::kBypass: return Outcome::kBypass;
+    case flow::Verdict::kUnspecified: return Outcome::kEmpty;
+    case flow::Verdict::kAllow:
+    case flow::Verdict::kAlert: return Outcome::kFailed;
+  }
+  return Outcome::kFailed;
+}
+
+void WorkerMetrics::count_flow(Outcome outcome, const flow::FlowRecord& record, uint64_t overhead,
+                               base::Duration duration) {
+  const auto o = static_cast<size_t>(outcome);
+  flows[o].add();
+  client_bytes[o].add(record.client_bytes);
+  server_bytes[o].add(record.server_bytes);
+  overhead_bytes.add(overhead);
+  size_t bucket = 0;
+  while (bucket < flow_ms_buckets.size() && duration.count() > flow_ms_buckets[bucket]) ++bucket;
+  flow_ms[bucket].add();
+  flow_ms_sum.add(static_cast<uint64_t>(duration.count()));
+}
+
+void Exposition::family(const char* name, const char* type, const char* help) {
+  text_ += std::string("# HELP ") + name + " " + help + "\n# TYPE " + name + " " + type + "\n";
+}
+
+void Exposition::sample(const char* name, const std::string& labels, uint64_t value) {
+  text_ += name + (labels.empty() ? "" : "{" + labels + "}") + " " + std::to_string(value) + "\n";
+}
+
+void Exposition::sample(const char* name, const std::string& labels, double value) {
+  char number[32];
+  std::snprintf(number, sizeof number, "%.6g", value);
+  text_ += name + (labels.empty() ? "" : "{" + labels + "}") + " " + number + "\n";
+}
+
+namespace {
+
+template <class Pick>
+uint64_t sum(const std::vector<const WorkerMetrics*>& workers, Pick pick) {
+  uint64_t total = 0;
+  for (const WorkerMetrics* worker : workers) total += pick(*worker);
+  return total;
+}
+
+void expose_flow_seconds(const std::vector<const WorkerMetrics*>& workers, Exposition& out) {
+  out.family("sluice_flow_seconds", "histogram", "Duration of flows from accept to close.");
+  uint64_t count = 0;
+  for (size_t i = 0; i < flow_ms_buckets.size() + 1; ++i) {
+    count += sum(workers, [i](const WorkerMetrics& m) { return m.flow_ms[i].value(); });
+    char bound[32] = "+Inf";
+    if (i < flow_ms_buckets.size()) {
+      std::snprintf(bound, sizeof bound, "%g", static_cast<double>(flow_ms_buckets[i]) / 1000);
+    }
+    out.sample("sluice_flow_seconds_bucket", std::string("le=\"") + bound + "\"", count);
+  }
+  const uint64_t ms = sum(workers, [](const WorkerMetrics& m) { return m.flow_ms_sum.value(); });
+  out.sample("sluice_flow_seconds_sum", "", static_cast<double>(ms) / 1000);
+  out.sample("sluice_flow_seconds_count", "", count);
+}
+
+}  // namespace
+
+void expose(const std::vector<const WorkerMetrics*>& workers, Exposition& out) {
+  out.family("sluice_flows_total", "counter", "Flows that ended, by outcome.");
+  for (size_t o = 0; o < outcome_names.size(); ++o) {
+    out.sample("sluice_flows_total", std::string("outcome=\"") + outcome_names[o] + "\"",
+               sum(workers, [o](const WorkerMetrics& m) { return m.flows[o].value(); }));
+  }
+  out.family("sluice_flows_open", "gauge", "Flows that are open now.");
+  out.sample("sluice_flows_open", "",
+             sum(workers, [](const WorkerMetrics& m) { return m.open_flows.load(std::memory_order_relaxed); }));
+  expose_flow_seconds(workers, out);
+  out.family("sluice_bytes_total", "counter", "Payload of ended flows at the client's side, as in their events.");
+  for (size_t o = 0; o < outcome_names.size(); ++o) {
+    const std::string outcome = std::string(",outcome=\"") + outcome_names[o] + "\"";
+    out.sample("sluice_bytes_total", "direction=\"up\"" + outcome,
+               sum(workers, [o](const WorkerMetrics& m) { return m.client_bytes[o].value(); }));
+    out.sample("sluice_bytes_total", "direction=\"down\"" + outcome,
+               sum(workers, [o](const WorkerMetrics& m) { return m.server_bytes[o].value(); }));
+  }
+  out.family("sluice_overhead_bytes_total", "counter",
+             "Bytes on client sockets of ended flows that belong to no event: requests to the proxy and its replies.");
+  out.sample("sluice_overhead_bytes_total", "",
+             sum(workers, [](const WorkerMetrics& m) { return m.overhead_bytes.value(); }));
+  out.family("sluice_events_total", "counter", "Event records written to the spool, by state.");
+  out.sample("sluice_events_total", "state=\"open\"",
+             sum(workers, [](const WorkerMetrics& m) { return m.open_records.value(); }));
+  out.sample("sluice_events_total", "state=\"closed\"",
+             sum(workers, [](const WorkerMetrics& m) { return m.closed_records.value(); }));
+}
+
+void expose_process(Exposition& out) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const double cpu = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                     static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+  out.family("process_cpu_seconds_total", "counter", "User and system time.");
+  out.sample("process_cpu_seconds_total", "", cpu);
+  uint64_t pages_all = 0;
+  uint64_t pages_resident = 0;
+  std::ifstream("/proc/self/statm") >> pages_all >> pages_resident;
+  out.family("process_resident_memory_bytes", "gauge", "Resident memory.");
+  out.sample("process_resident_memory_bytes", "", pages_resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+  uint64_t descriptors = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it("/proc/self/fd", error), end; !error && it != end; it.increment(error)) {
+    ++descriptors;
+  }
+  out.family("process_open_fds", "gauge", "Open file descriptors.");
+  out.sample("process_open_fds", "", descriptors);
+}
+
+}  // namespace sluice::pop

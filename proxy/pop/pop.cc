@@ -1,0 +1,253 @@
+#include "proxy/pop/pop.h"
+
+#include <google/protobuf/util/message_differencer.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "proxy/config/show.h"
+#include "proxy/pop/limits.h"
+#include "proxy/report/adopt.h"
+
+namespace sluice::pop {
+
+namespace {
+
+// Two descriptors a flow, two more for its pipes when it is bulk.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+report::WhenFull when_full_of(const std::string& word) {
+  return word == "drop_oldest" ? report::WhenFull::kDropOldest : report::WhenFull::kRefuseNewFlows;
+}
+
+// What workers are built around cannot change under them; the rest of the configuration can.
+std::string fixed_part_changed(const config::v1::Proxy& now, const config::v1::Proxy& next) {
+  using google::protobuf::util::MessageDifferencer;
+  if (now.name() != next.name()) return "name";
+  if (now.tenant() != next.tenant()) return "tenant";
+  if (config::worker_count(now) != config::worker_count(next)) return "workers";
+  if (!MessageDifferencer::Equals(now.spool(), next.spool())) return "spool";
+  if (!MessageDifferencer::Equals(now.events(), next.events())) return "events";
+  if (!MessageDifferencer::Equals(now.health(), next.health())) return "health";
+  if (!MessageDifferencer::Equals(now.admin(), next.admin())) return "admin";
+  if (!std::equal(now.origin().dns_servers().begin(), now.origin().dns_servers().end(),
+                  next.origin().dns_servers().begin(), next.origin().dns_servers().end())) {
+    return "origin.dns_servers";
+  }
+  if (now.listeners_size() != next.listeners_size()) return "listeners";
+  for (int i = 0; i < now.listeners_size(); ++i) {
+    const std::string path = "listeners[" + std::to_string(i) + "]";
+    if (now.listeners(i).name() != next.listeners(i).name()) return path + ".name";
+    if (now.listeners(i).address() != next.listeners(i).address()) return path + ".address";
+  }
+  return "";
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Pop>> Pop::start(config::LoadedProxy config) {
+  raise_descriptor_limit();
+  std::unique_ptr<Pop> pop(new Pop(std::move(config)));
+  for (const auto step : {&Pop::start_spools, &Pop::start_workers, &Pop::start_shipper, &Pop::start_endpoints}) {
+    if (auto status = (pop.get()->*step)(); !status) return status.error();
+  }
+  return pop;
+}
+
+Pop::~Pop() {
+  admin_.reset();
+  health_.reset();
+  for (const auto& worker : workers_) worker->stop_and_join();
+  shipper_.reset();
+  workers_.clear();
+}
+
+base::Status Pop::start_spools() {
+  const auto& spool = config_.message.spool();
+  report::SpoolOptions options;
+  options.directory = spool.directory();
+  options.max_bytes = spool.max_bytes();
+  options.when_full = when_full_of(spool.when_full());
+  options.observed_by = config_.message.name();
+  auto root = report::SpoolRoot::open(std::move(options));
+  if (!root) return root.error();
+  spools_ = std::move(*root);
+  auto adopted = report::adopt_spools(*spools_);
+  if (!adopted) return adopted.error();
+  for (const std::string& problem : adopted->problems) spdlog::warn("{}", problem);
+  if (adopted->spools > 0) {
+    spdlog::info("adopted {} spools of earlier runs: {} events were still open and are now truncated", adopted->spools,
+                 adopted->truncated_events);
+  }
+  return base::Unit{};
+}
+
+base::Status Pop::start_workers() {
+  auto runtime = make_runtime(config_.message);
+  if (!runtime) return runtime.error();
+  Worker::Options options;
+  options.builder.tenant = config_.message.tenant();
+  options.builder.observed_by = config_.message.name();
+  options.dns_servers.assign(config_.message.origin().dns_servers().begin(),
+                             config_.message.origin().dns_servers().end());
+  std::vector<base::Endpoint> addresses;
+  for (const auto& listener : config_.message.listeners()) addresses.push_back(config::endpoint_of(listener.address()));
+  for (uint32_t i = 0; i < config::worker_count(config_.message); ++i) {
+    auto worker = Worker::create(shared_, *spools_, options, *runtime);
+    if (!worker) return worker.error();
+    for (size_t l = 0; l < addresses.size(); ++l) {
+      auto bound = (*worker)->listen(l, addresses[l]);
+      if (!bound) return bound.error();
+      addresses[l] = *bound;  // the first worker chose the port; the others share it
+    }
+    workers_.push_back(std::move(*worker));
+  }
+  for (const auto& worker : workers_) worker->start();
+  for (size_t l = 0; l < addresses.size(); ++l) {
+    spdlog::info("listener {} listening on {}", config_.message.listeners(static_cast<int>(l)).name(),
+                 addresses[l].to_string());
+  }
+  return base::Unit{};
+}
+
+base::Status Pop::start_shipper() {
+  const auto& events = config_.message.events();
+  if (!config_.message.has_events()) {
+    spdlog::warn("no event store is configured: records stay in {}", config_.message.spool().directory());
+    return base::Unit{};
+  }
+  report::ShipperOptions options;
+  options.address = events.address();
+  if (events.has_tls()) {
+    options.tls = report::TlsFiles{events.tls().certificate(), events.tls().key(), events.tls().ca()};
+  }
+  auto shipper = report::Shipper::create(*spools_, std::move(options));
+  if (!shipper) return shipper.error();
+  shipper_ = std::move(*shipper);
+  return base::Unit{};
+}
+
+base::Status Pop::start_endpoints() {
+  const auto serve = [](std::unique_ptr<HttpEndpoint>& endpoint, const char* name,
+                        const std::string& address) -> base::Status {
+    auto bound = endpoint->start(config::endpoint_of(address));
+    if (!bound) return base::Error{std::string(name) + ": " + bound.error().message};
+    spdlog::info("{} listening on {}", name, bound->to_string());
+    return base::Unit{};
+  };
+  if (config_.message.has_health()) {
+    health_ = std::make_unique<HttpEndpoint>();
+    health_->get("/metrics", [this] {
+      return HttpEndpoint::Answer{200, "text/plain; version=0.0.4; charset=utf-8", metrics_text()};
+    });
+    health_->get("/healthz", [] { return HttpEndpoint::Answer{200, "text/plain; charset=utf-8", "ok\n"}; });
+    health_->get("/readyz", [this] { return ready(); });
+    if (auto status = serve(health_, "health", config_.message.health().address()); !status) return status;
+  }
+  if (config_.message.has_admin()) {
+    admin_ = std::make_unique<HttpEndpoint>();
+    admin_->get("/config", [this] {
+      std::lock_guard lock(config_mutex_);
+      return HttpEndpoint::Answer{200, "application/yaml; charset=utf-8", config::redacted_yaml(config_.message)};
+    });
+    // The main thread drains; the same as SIGTERM.
+    admin_->post("/drain", [] {
+      ::kill(getpid(), SIGTERM);
+      return HttpEndpoint::Answer{202, "text/plain; charset=utf-8", "draining\n"};
+    });
+    if (auto status = serve(admin_, "admin", config_.message.admin().address()); !status) return status;
+  }
+  return base::Unit{};
+}
+
+HttpEndpoint::Answer Pop::ready() const {
+  const char* why = nullptr;
+  if (shared_.draining.load(std::memory_order_relaxed)) why = "draining\n";
+  for (const auto& worker : workers_) {
+    if (!worker->spool_accepts()) why = "the spool is full: new flows are refused\n";
+  }
+  return why == nullptr ? HttpEndpoint::Answer{200, "text/plain; charset=utf-8", "ready\n"}
+                        : HttpEndpoint::Answer{503, "text/plain; charset=utf-8", why};
+}
+
+std::string Pop::metrics_text() const {
+  Exposition out;
+  std::vector<const WorkerMetrics*> metrics;
+  uint64_t refusing = 0;
+  for (const auto& worker : workers_) {
+    metrics.push_back(&worker->metrics());
+    refusing += worker->spool_accepts() ? 0 : 1;
+  }
+  expose(metrics, out);
+  out.family("sluice_overload", "gauge", "Workers that refuse new flows because the spool is full.");
+  out.sample("sluice_overload", "", refusing);
+  out.family("sluice_spool_bytes", "gauge", "Bytes of records on disk that the store does not have yet.");
+  out.sample("sluice_spool_bytes", "", spools_->budget().used());
+  out.family("sluice_events_dropped_total", "counter", "Records deleted before the store had them.");
+  out.sample("sluice_events_dropped_total", "", spools_->dropped_records());
+  if (shipper_) {
+    const auto& shipped = shipper_->metrics();
+    out.family("sluice_events_acked_total", "counter", "Records that are durable in the store.");
+    out.sample("sluice_events_acked_total", "", shipped.records_acked.load(std::memory_order_relaxed));
+    out.family("sluice_store_connected", "gauge", "Streams to the event store that are up.");
+    out.sample("sluice_store_connected", "", shipped.connected.load(std::memory_order_relaxed));
+    out.family("sluice_store_reconnects_total", "counter", "Reconnections to the event store.");
+    out.sample("sluice_store_reconnects_total", "", shipped.reconnects.load(std::memory_order_relaxed));
+  }
+  out.family("sluice_config_generation", "gauge", "Successful loads of the configuration since start.");
+  out.sample("sluice_config_generation", "", generation_.load(std::memory_order_relaxed));
+  out.family("sluice_reloads_failed_total", "counter", "Reloads that were refused and changed nothing.");
+  out.sample("sluice_reloads_failed_total", "", reloads_failed_.load(std::memory_order_relaxed));
+  expose_process(out);
+  return out.take();
+}
+
+base::Status Pop::reload() {
+  const auto refuse = [this](std::string message) {
+    reloads_failed_.fetch_add(1, std::memory_order_relaxed);
+    return base::Error{std::move(message)};
+  };
+  auto loaded = config::load_proxy_config(config_.file);
+  if (!loaded) return refuse(loaded.error().message);
+  const std::string fixed = fixed_part_changed(config_.message, loaded->message);
+  if (!fixed.empty()) {
+    return refuse(config_.file + ": " + fixed + " cannot change while running; restart sluice-proxy to apply it");
+  }
+  auto runtime = make_runtime(loaded->message);
+  if (!runtime) return refuse(runtime.error().message);
+  for (const auto& worker : workers_) worker->apply(*runtime);
+  std::lock_guard lock(config_mutex_);
+  config_ = std::move(*loaded);
+  generation_.fetch_add(1, std::memory_order_relaxed);
+  return base::Unit{};
+}
+
+void Pop::begin_drain() {
+  shared_.draining.store(true, std::memory_order_relaxed);
+  for (const auto& worker : workers_) worker->stop_listening();
+}
+
+bool Pop::drained() const {
+  return shared_.open_flows.load(std::memory_order_relaxed) == 0;
+}
+
+void Pop::finish(bool wait_for_store) {
+  for (const auto& worker : workers_) worker->close_flows(flow::CloseReason::kDrain);
+  for (const auto& worker : workers_) worker->stop_and_join();
+  if (shipper_ && wait_for_store) {
+    const auto deadline = std::chrono::steady_clock::now() + store_drain;
+    if (!shipper_->drain(deadline)) {
+      spdlog::warn("the event store has not acknowledged every record; the rest stays in {} for the next start",
+                   config_.message.spool().directory());
+    }
+  }
+}
+
+}  // namespace sluice::pop

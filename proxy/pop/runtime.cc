@@ -1,0 +1,62 @@
+#include "proxy/pop/runtime.h"
+
+#include "proxy/config/proxy_config.h"
+#include "proxy/net/address.h"
+
+namespace sluice::pop {
+
+namespace {
+
+std::shared_ptr<const flow::Settings> make_settings(const config::v1::Proxy& proxy,
+                                                    const config::v1::Listener& listener) {
+  auto settings = std::make_shared<flow::Settings>();
+  settings->pop_name = proxy.name();
+  settings->allow_sources = config::cidrs_of(listener.allow_sources());
+  settings->allow_any_source = listener.allow_sources().empty();  // loopback or authenticated: checked by config
+  settings->authentication = listener.has_auth();
+  settings->allow_ports.clear();
+  for (const uint32_t port : proxy.origin().allow_ports()) {
+    settings->allow_ports.push_back(static_cast<uint16_t>(port));
+  }
+  const auto& timeouts = proxy.timeouts();
+  settings->timeouts = {.head = base::Duration(timeouts.head_ms()),
+                        .client_hello = base::Duration(timeouts.client_hello_ms()),
+                        .idle = base::Duration(timeouts.idle_ms()),
+                        .half_open = base::Duration(timeouts.half_open_ms()),
+                        .total = base::Duration(timeouts.total_ms())};
+  return settings;
+}
+
+std::shared_ptr<const drive::DialSettings> make_dial_settings(const config::v1::OriginSettings& origin) {
+  auto dial = std::make_shared<drive::DialSettings>();
+  dial->connect_timeout = base::Duration(origin.connect_timeout_ms());
+  std::vector<base::IpAddress> own = net::local_addresses();
+  for (const std::string& address : origin.public_addresses()) own.push_back(base::IpAddress::parse(address).value());
+  dial->rules = flow::AddressRules(config::cidrs_of(origin.allow_destinations()), std::move(own));
+  for (const auto& [name, address] : origin.resolve()) {
+    dial->resolve.emplace(name, base::IpAddress::parse(address).value());
+  }
+  return dial;
+}
+
+}  // namespace
+
+base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked) {
+  auto runtime = std::make_shared<Runtime>();
+  for (const config::v1::Listener& listener : checked.listeners()) {
+    ListenerRuntime made;
+    made.settings = make_settings(checked, listener);
+    if (listener.has_auth()) {
+      auto passwords = tls::Passwords::load(listener.auth().basic());
+      if (!passwords) return passwords.error();
+      made.passwords = std::make_shared<const tls::Passwords>(std::move(*passwords));
+    }
+    runtime->listeners.push_back(std::move(made));
+  }
+  runtime->dial = make_dial_settings(checked.origin());
+  runtime->flows_max = checked.limits().flows();
+  runtime->flows_per_source_max = checked.limits().flows_per_source();
+  return std::shared_ptr<const Runtime>(std::move(runtime));
+}
+
+}  // namespace sluice::pop

@@ -1,0 +1,30 @@
+#pragma once
+// Runtime: what workers obey of the configuration, as immutable snapshots. Made at start and at every reload.
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/drive/dialer.h"
+#include "proxy/flow/settings.h"
+#include "proxy/tls/password.h"
+#include "sluice/config/v1/proxy.pb.h"
+
+namespace sluice::pop {
+
+struct ListenerRuntime {
+  std::shared_ptr<const flow::Settings> settings;
+  std::shared_ptr<const tls::Passwords> passwords;  // null: no authentication
+};
+
+struct Runtime {
+  std::vector<ListenerRuntime> listeners;  // as in the configuration
+  std::shared_ptr<const drive::DialSettings> dial;
+  uint32_t flows_max = 0;             // of the process
+  uint32_t flows_per_source_max = 0;  // of the process; 0 = no limit
+};
+
+// `checked` is a loaded configuration. Fails when a file it names cannot be used.
+base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked);
+
+}  // namespace sluice::pop

@@ -1,0 +1,199 @@
+#include "proxy/pop/worker.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "proxy/base/assert.h"
+#include "proxy/drive/limits.h"
+#include "proxy/pop/limits.h"
+
+namespace sluice::pop {
+
+// Members that FlowHost refers to; they must exist before it does.
+struct Worker::Base {
+  std::vector<uint8_t> buffer = std::vector<uint8_t>(drive::copy_buffer_bytes);
+  net::Loop loop;
+  std::unique_ptr<net::Resolver> resolver;
+};
+
+base::Result<std::unique_ptr<Worker>> Worker::create(Shared& shared, report::SpoolRoot& spools, Options options,
+                                                     std::shared_ptr<const Runtime> runtime) {
+  auto base = std::make_unique<Base>();
+  auto resolver = net::Resolver::create(base->loop, options.dns_servers);
+  if (!resolver) return resolver.error();
+  base->resolver = std::move(*resolver);
+  std::unique_ptr<Worker> worker(new Worker(std::move(base), shared, std::move(options), std::move(runtime)));
+  auto spool =
+      report::SpoolWriter::create(spools, [raw = worker.get()](report::SpoolWriter&) { raw->rewrite_open_records(); });
+  if (!spool) return spool.error();
+  worker->spool_ = std::move(*spool);
+  worker->options_.builder.producer_id = worker->spool_->producer_id();
+  worker->builder_ = std::make_unique<report::EventBuilder>(worker->options_.builder);
+  return worker;
+}
+
+Worker::Worker(std::unique_ptr<Base> base, Shared& shared, Options options, std::shared_ptr<const Runtime> runtime)
+    : FlowHost(base->loop, *base->resolver, base->buffer),
+      base_(std::move(base)),
+      shared_(shared),
+      options_(std::move(options)),
+      runtime_(std::move(runtime)),
+      passwords_(loop) {
+  loop.at_turn_end([this] { end_turn(); });
+}
+
+Worker::~Worker() {
+  stop_and_join();
+}
+
+base::Result<base::Endpoint> Worker::listen(size_t listener_index, const base::Endpoint& address) {
+  auto listener = net::Listener::listen(
+      loop, address, [this, listener_index](int fd, const base::Endpoint& peer) { accept(listener_index, fd, peer); });
+  if (!listener) return listener.error();
+  listeners_.push_back(std::move(*listener));
+  return listeners_.back()->address();
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { loop.run(); });
+}
+
+void Worker::apply(std::shared_ptr<const Runtime> runtime) {
+  loop.post([this, runtime = std::move(runtime)] {
+    runtime_ = runtime;
+    passwords_.forget();
+  });
+}
+
+void Worker::stop_listening() {
+  loop.post([this] { listeners_.clear(); });
+}
+
+void Worker::close_flows(flow::CloseReason reason) {
+  loop.post([this, reason] {
+    for (const auto& flow : flows_) flow->shutdown(reason);
+  });
+}
+
+void Worker::stop_and_join() {
+  if (!thread_.joinable()) return;
+  loop.post([this] { loop.stop(); });
+  thread_.join();
+  // Only now, on this thread: nobody else touches them any more.
+  listeners_.clear();
+  waiting_.clear();
+  ended_.clear();
+  flows_.clear();
+  spool_.reset();  // flushes, and leaves the rest to the shipper
+}
+
+// ---- accepting
+
+void Worker::accept(size_t listener_index, int fd, const base::Endpoint& peer) {
+  if (!admit(peer)) {
+    refuse_unseen(fd);
+    return;
+  }
+  const ListenerRuntime& listener = runtime_->listeners[listener_index];
+  auto driver = drive::FlowDriver::open(*this, fd, peer, listener.settings, runtime_->dial);
+  if (driver == nullptr) {
+    shared_.open_flows.fetch_sub(1, std::memory_order_relaxed);
+    if (runtime_->flows_per_source_max > 0) shared_.sources.release(peer.address);
+    return;
+  }
+  driver->index = flows_.size();
+  driver->listener_index = listener_index;
+  driver->counted_by_source = runtime_->flows_per_source_max > 0;
+  flows_.push_back(std::move(driver));
+  metrics_.open_flows.store(flows_.size(), std::memory_order_relaxed);
+}
+
+bool Worker::admit(const base::Endpoint& peer) {
+  if (!spool_->accepting()) return false;
+  if (shared_.open_flows.fetch_add(1, std::memory_order_relaxed) < runtime_->flows_max) {
+    const uint32_t max = runtime_->flows_per_source_max;
+    if (max == 0 || shared_.sources.take(peer.address, max)) return true;
+  }
+  shared_.open_flows.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+// Overload is answered before anything is read or kept.
+void Worker::refuse_unseen(int fd) {
+  static constexpr char answer[] =
+      "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n";
+  metrics_.flows[static_cast<size_t>(Outcome::kOverload)].add();
+  (void)::send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  (void)::shutdown(fd, SHUT_WR);
+  ::close(fd);
+}
+
+// ---- what flows ask for
+
+void Worker::write_record(flow::FlowRecord& record, flow::Record::State state) {
+  if (record.event_counter == 0) record.event_counter = spool_->allocate_event_counter();
+  ++record.revision;
+  const bool final = state == flow::Record::State::kClosed;
+  builder_->build(record, final ? events::v1::STATE_CLOSED : events::v1::STATE_OPEN, loop.now(), base::wall_now(),
+                  event_);
+  spool_->append_event(record.event_counter, final, event_);
+  (final ? metrics_.closed_records : metrics_.open_records).add();
+}
+
+void Worker::wait_for_records(drive::FlowDriver& driver) {
+  waiting_.push_back(&driver);
+}
+
+void Worker::authenticate(drive::FlowDriver& driver, std::weak_ptr<void> alive, std::string user,
+                          std::string password) {
+  const auto& passwords = runtime_->listeners[driver.listener_index].passwords;
+  if (passwords == nullptr) return driver.authenticated(false);  // a reload took the file away meanwhile
+  passwords_.check(passwords, std::move(user), std::move(password),
+                   [driver = &driver, alive = std::move(alive)](bool right) {
+                     if (!alive.expired()) driver->authenticated(right);
+                   });
+}
+
+void Worker::flow_ended(drive::FlowDriver& driver, flow::CloseReason, const drive::FlowTotals& totals) {
+  const flow::FlowRecord& record = driver.record();
+  const uint64_t payload = record.client_bytes + record.server_bytes;
+  metrics_.count_flow(outcome_of(record), record, totals.client_in + totals.client_out - payload,
+                      loop.now() - record.started);
+  shared_.open_flows.fetch_sub(1, std::memory_order_relaxed);
+  if (driver.counted_by_source) shared_.sources.release(record.source.address);
+  const size_t index = driver.index;
+  ended_.push_back(std::move(flows_[index]));
+  if (index + 1 < flows_.size()) {
+    flows_[index] = std::move(flows_.back());
+    flows_[index]->index = index;
+  }
+  flows_.pop_back();
+  metrics_.open_flows.store(flows_.size(), std::memory_order_relaxed);
+}
+
+// ---- records
+
+void Worker::end_turn() {
+  // Going on may produce the next record at once; a flow has few, so this ends.
+  while (spool_->pending_bytes() > 0 || !waiting_.empty()) {
+    const report::FlushStatus status = spool_->flush();
+    if (status != report::FlushStatus::kDone) {
+      loop.timers().arm(*this, loop.now() + spool_retry);
+      break;
+    }
+    const std::vector<drive::FlowDriver*> written = std::exchange(waiting_, {});
+    for (drive::FlowDriver* driver : written) driver->records_written();
+  }
+  spool_accepts_.store(spool_->accepting(), std::memory_order_relaxed);
+  ended_.clear();
+}
+
+void Worker::on_timer() {}  // the turn's end tries again
+
+void Worker::rewrite_open_records() {
+  for (const auto& flow : flows_) flow->rewrite_record();
+}
+
+}  // namespace sluice::pop

@@ -1,0 +1,84 @@
+#pragma once
+// Worker: one thread, one loop, its listeners, its flows, its spool. No lock on the flow path.
+//
+// A turn: events are handled and their records collected; then one write puts the records into the spool; then the
+// flows that waited for it go on; then ended flows are freed.
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/drive/flow_driver.h"
+#include "proxy/net/listener.h"
+#include "proxy/pop/metrics.h"
+#include "proxy/pop/password_gate.h"
+#include "proxy/pop/runtime.h"
+#include "proxy/pop/shared.h"
+#include "proxy/report/event_builder.h"
+#include "proxy/report/spool_writer.h"
+
+namespace sluice::pop {
+
+// Created, started, stopped and destroyed by Pop, on its thread; everything private runs on the worker's own.
+class Worker : public drive::FlowHost, private net::Timer {
+ public:
+  struct Options {
+    report::BuilderContext builder;  // producer_id is filled in here
+    std::vector<std::string> dns_servers;
+  };
+
+  static base::Result<std::unique_ptr<Worker>> create(Shared& shared, report::SpoolRoot& spools, Options options,
+                                                      std::shared_ptr<const Runtime> runtime);
+  ~Worker() override;
+
+  // Before start(). The address comes back with the port that the kernel chose.
+  base::Result<base::Endpoint> listen(size_t listener_index, const base::Endpoint& address);
+
+  void start();
+  void apply(std::shared_ptr<const Runtime> runtime);
+  void stop_listening();
+  void close_flows(flow::CloseReason reason);
+  void stop_and_join();
+
+  const WorkerMetrics& metrics() const { return metrics_; }
+  bool spool_accepts() const { return spool_accepts_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Base;  // what FlowHost refers to: made before it, freed after it
+
+  Worker(std::unique_ptr<Base> base, Shared& shared, Options options, std::shared_ptr<const Runtime> runtime);
+
+  // drive::FlowHost
+  void write_record(flow::FlowRecord& record, flow::Record::State state) override;
+  void wait_for_records(drive::FlowDriver& driver) override;
+  void authenticate(drive::FlowDriver& driver, std::weak_ptr<void> alive, std::string user,
+                    std::string password) override;
+  void flow_ended(drive::FlowDriver& driver, flow::CloseReason reason, const drive::FlowTotals& totals) override;
+
+  void on_timer() override;  // the disk refused a moment ago
+  void accept(size_t listener_index, int fd, const base::Endpoint& peer);
+  bool admit(const base::Endpoint& peer);
+  void refuse_unseen(int fd);
+  void end_turn();
+  void rewrite_open_records();
+
+  std::unique_ptr<Base> base_;
+  Shared& shared_;
+  Options options_;
+  std::shared_ptr<const Runtime> runtime_;
+  WorkerMetrics metrics_;
+  std::atomic<bool> spool_accepts_{true};
+
+  std::unique_ptr<report::SpoolWriter> spool_;
+  std::unique_ptr<report::EventBuilder> builder_;
+  events::v1::PageEvent event_;  // reused
+  PasswordGate passwords_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::vector<std::unique_ptr<drive::FlowDriver>> flows_;
+  std::vector<drive::FlowDriver*> waiting_;  // for their records to be written
+  std::vector<std::unique_ptr<drive::FlowDriver>> ended_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::pop
