@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/unit/config/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sluice::config {
 
