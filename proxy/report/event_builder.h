@@ -42,6 +42,7 @@ class EventBuilder {
   static constexpr size_t remembered_max = 256;  // per kind; enough for the hosts of one loop's busy minute
 
   void fill_where(const flow::FlowRecord& record, events::v1::PageEvent& out);
+  static void fill_verdict(const flow::FlowRecord& record, events::v1::PageEvent& out);
   void fill_tls(const flow::FlowRecord& record, events::v1::PageEvent& out);
   const std::string& registrable_domain(const std::string& host);
   const std::string& ja4(const std::string& raw);

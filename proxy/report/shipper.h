@@ -31,7 +31,7 @@ struct ShipperMetrics {
   std::atomic<uint64_t> records_shipped{0};  // sent, resends included
   std::atomic<uint64_t> records_acked{0};    // durable in the store
   std::atomic<uint64_t> records_dropped{0};  // deleted before the store had them
-  std::atomic<uint64_t> records_damaged{0};  // lost to a damaged spool or given up as unreadable to the store
+  std::atomic<uint64_t> records_missing{0};  // sent as gaps: dropped, damaged, or unreadable to the store
   std::atomic<uint64_t> batches_shipped{0};
   std::atomic<uint64_t> bytes_shipped{0};  // payload as sent
   std::atomic<uint64_t> nacks{0};

@@ -95,15 +95,17 @@ void Spool::erase_front() {
   parts_.pop_front();
 }
 
-void Spool::remove_drained() {
-  if (!drained()) return;
+bool Spool::remove_drained() {
+  if (!drained()) return false;
   const std::lock_guard lock(mutex_);
-  if (removed_ || syncing_ || keep_for_adoption_) return;
+  if (removed_ || keep_for_adoption_) return true;
+  if (syncing_) return false;
   removed_ = true;
   while (!parts_.empty()) erase_front();
   // The lock file goes while it is held: whoever opened it meanwhile sees that its directory is gone.
   ::unlink((directory_ / "lock").c_str());
   ::rmdir(directory_.c_str());
+  return true;
 }
 
 base::Result<int> Spool::begin_segment(uint64_t first_seq) {

@@ -61,8 +61,8 @@ class Spool {
   // Everything up to `seq` is durable in the store: deletes segments that are no longer needed.
   void commit(uint64_t seq);
   // Deletes a drained spool from disk, unless events were still open when its writer went: then it stays for the next
-  // start, which adopts it and declares them truncated.
-  void remove_drained();
+  // start, which adopts it and declares them truncated. False: try again later.
+  bool remove_drained();
 
   // --- writer's thread ---
   // Begins a new segment; the descriptor belongs to the spool and stays open until the next one is begun and synced.
