@@ -1,0 +1,138 @@
+// The whole flow: bytes choose inputs as a driver could give them; the actions must keep the rules of flow/io.h.
+// Input: pairs of (kind, argument) bytes; kinds that carry bytes take `argument` bytes that follow.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "proxy/base/assert.h"
+#include "proxy/flow/proxy_flow.h"
+
+namespace {
+
+using namespace sluice;
+using namespace sluice::flow;
+
+// Plays the driver: keeps its side of the contract and checks the machine's.
+class Checker {
+ public:
+  explicit Checker(uint8_t options) {
+    Settings settings;
+    settings.pop_name = "fuzz";
+    settings.allow_any_source = (options & 1) == 0;
+    settings.authentication = (options & 2) != 0;
+    settings.timeouts.total = base::Duration((options & 4) != 0 ? 10'000 : 0);
+    machine_ = std::make_unique<ProxyFlow>(std::make_shared<const Settings>(settings),
+                                           *base::Endpoint::parse("192.0.2.1:1"), now_, base::WallTime{});
+    give(Opened{});
+  }
+
+  bool done() const { return machine_->done(); }
+
+  void received(Side side, base::ByteView bytes) {
+    const size_t i = static_cast<size_t>(side);
+    if (bytes.empty() || ended_[i] || spliced_ || (side == Side::kOrigin && !connected_)) return;
+    if (side == Side::kClient) client_in_ += base::as_text(bytes);
+    give(Received{side, base::Chunk::copy_of(bytes)});
+  }
+  void ended(Side side, bool reset) {
+    const size_t i = static_cast<size_t>(side);
+    if (ended_[i] || spliced_ || (side == Side::kOrigin && !connected_)) return;
+    ended_[i] = true;
+    if (reset) {
+      give(Reset{side});
+    } else {
+      give(ReadEnded{side});
+    }
+  }
+  void answer(uint8_t argument) {
+    if (authenticating_) {
+      authenticating_ = false;
+      give(AuthDone{(argument & 1) != 0});
+    } else if (dialling_) {
+      dialling_ = false;
+      connected_ = (argument & 1) != 0;
+      DialDone result;
+      if (!connected_) result.failure = CloseReason::kConnectRefused;
+      give(std::move(result));
+    } else if (spliced_) {
+      spliced_ = false;
+      ended_[0] = ended_[1] = true;
+      give(SpliceEnded{{}, CloseReason::kClientClosed});
+    }
+  }
+  void tick() {
+    if (const auto deadline = machine_->deadline()) {
+      now_ = std::max(now_, *deadline);
+      give(Tick{});
+    }
+  }
+  void shutdown() { give(Shutdown{CloseReason::kDrain, {}}); }
+
+ private:
+  void give(Input input) {
+    if (machine_->done()) return;
+    Outbox out;
+    machine_->handle(std::move(input), now_, out);
+    for (const Action& action : out) check(action);
+    SLUICE_ASSERT(machine_->done() == closed_);
+    SLUICE_ASSERT(machine_->record().close_reason != CloseReason::kInternalError);
+  }
+  void check(const Action& action) {
+    SLUICE_ASSERT(!closed_);  // nothing after Close
+    if (const auto* record = std::get_if<Record>(&action)) {
+      SLUICE_ASSERT(!final_record_);  // one final record, nothing after it
+      final_record_ = record->state == Record::State::kClosed;
+    } else if (std::holds_alternative<Authenticate>(action)) {
+      SLUICE_ASSERT(!authenticating_ && !dialled_);
+      authenticating_ = true;
+    } else if (std::holds_alternative<Dial>(action)) {
+      SLUICE_ASSERT(!dialled_);
+      dialled_ = dialling_ = true;
+    } else if (const auto* splice = std::get_if<Splice>(&action)) {
+      SLUICE_ASSERT(connected_ && !spliced_);
+      spliced_ = true;
+      // What goes to the origin is the end of what the client sent, whole and in order.
+      SLUICE_ASSERT(client_in_.ends_with(splice->to_origin.text()));
+      SLUICE_ASSERT(machine_->record().client_bytes == splice->to_origin.size());
+    } else if (std::holds_alternative<Close>(action)) {
+      closed_ = true;
+    }
+  }
+
+  base::Time now_{base::Duration(1'000'000)};
+  std::unique_ptr<ProxyFlow> machine_;
+  std::string client_in_;
+  bool ended_[2] = {false, false};
+  bool authenticating_ = false, dialled_ = false, dialling_ = false, connected_ = false;
+  bool spliced_ = false, final_record_ = false, closed_ = false;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  Checker checker(data[0]);
+  size_t at = 1;
+  while (at + 1 < size && !checker.done()) {
+    const uint8_t kind = data[at];
+    const uint8_t argument = data[at + 1];
+    at += 2;
+    if (kind % 8 < 3) {
+      const size_t count = std::min<size_t>(argument, size - at);
+      checker.received(kind % 8 < 2 ? Side::kClient : Side::kOrigin, {data + at, count});
+      at += count;
+    } else if (kind % 8 == 3) {
+      checker.ended(Side::kClient, (argument & 1) != 0);
+    } else if (kind % 8 == 4) {
+      checker.ended(Side::kOrigin, (argument & 1) != 0);
+    } else if (kind % 8 == 5) {
+      checker.answer(argument);
+    } else if (kind % 8 == 6) {
+      checker.tick();
+    } else {
+      checker.shutdown();
+    }
+  }
+  return 0;
+}
