@@ -168,6 +168,12 @@ const FieldDescriptor* Field::in(const Record& record) const {
   return at < by_record_type_.size() ? by_record_type_[at] : nullptr;
 }
 
+bool Field::carried_by(int64_t record_type) const {
+  if (is_record_type_) return true;
+  const auto at = static_cast<size_t>(record_type);
+  return at < by_record_type_.size() && by_record_type_[at] != nullptr;
+}
+
 int64_t Field::number(const Record& record) const {
   if (is_record_type_) return static_cast<int64_t>(record.record_case());
   const FieldDescriptor* descriptor = in(record);

@@ -55,7 +55,8 @@ class Field {
   FieldType type() const { return type_; }
   // Words of an enumeration without `unspecified` (number 0), which is the empty value.
   const std::vector<Word>& words() const { return words_; }
-  bool is_page_event_field() const { return by_record_type_[1] != nullptr; }
+  // Whether records of this kind (a number of `record_type`) have the field at all.
+  bool carried_by(int64_t record_type) const;
 
   // Number, bool (0, 1), enum, time; 0 for the other types. Unsigned values past int64 are clamped.
   int64_t number(const events::v1::Record& record) const;
