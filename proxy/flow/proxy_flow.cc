@@ -78,9 +78,10 @@ const char* ProxyFlow::stage_name() const {
 
 void StageContext::finish(CloseReason reason, Stage stage) const {
   if (record.action == Verdict::kUnspecified) record.action = Verdict::kAllow;
+  const bool recorded = record.close_reason != CloseReason::kUnspecified;
   record.close_reason = reason;
   record.error_stage = stage;
-  write_record(Record::State::kClosed);
+  if (!recorded) write_record(Record::State::kClosed);
   out.emplace_back(Close{reason});
   go(Done{reason});
 }

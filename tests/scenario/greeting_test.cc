@@ -110,6 +110,16 @@ TEST_CASE("basic authentication") {
   right.forget();
 }
 
+TEST_CASE("a password check that outlasts the request's deadline changes nothing any more") {
+  Playbook play(Mode::kWhole, password_settings());
+  play.received(Side::kClient,
+                "CONNECT example.com:443 HTTP/1.1\r\nProxy-Authorization: Basic YWxpY2U6c2VjcmV0\r\n\r\n");
+  play.expect({"authenticate alice secret"});
+  play.tick().expect({"record closed", "send client HTTP/1.1 408...", "end_write client"});
+  play.in(AuthDone{true}).expect({});
+  play.in(ReadEnded{Side::kClient}).expect({"close 22"});
+}
+
 TEST_CASE("SOCKS5 without a password") {
   const Mode mode = GENERATE(Mode::kWhole, Mode::kBytewise);
   Playbook play(mode, open_settings());

@@ -55,7 +55,7 @@ bool is_unexpected(const std::string& stage, const Input& input) {
   if (stage == "dialing") return opened || auth || splice || tick;
   if (stage == "peeking") return opened || auth || dial || splice;
   if (stage == "splicing") return opened || auth || dial || bytes;
-  return opened || auth || dial || splice;  // refusing
+  return opened || dial || splice;  // refusing
 }
 
 }  // namespace
