@@ -59,19 +59,20 @@ class Demo:
         authority = certificates.Authority(HOME / "origin", "Sluice quickstart origins")
         self.origin = origins.TlsOrigin(*authority.issue(DOMAIN, f"*.{DOMAIN}"))
         self.authority = authority.certificate
-        self._sluicectl("ca", "init", HOME / "ca")
+        self._make_service_certificates()
         self.report.line(f"a local HTTPS origin for *.{DOMAIN}, port {self.origin.port}, stands for the internet")
-        self.report.done("development CA, certificates and configuration are under build/quickstart/")
+        self.report.line("store and PoP know each other by certificates of a development CA (mutual TLS)")
+        self.report.done("everything is under build/quickstart/")
 
     def start(self):
         self.report.step("Start event store and PoP")
-        self.store = stack.Store(HOME)
+        self.store = stack.Store(HOME, ingest={"tls": self._tls("store")})
         self.store.start()
         self.proxy = stack.Proxy(
             HOME, self.store, [self.origin.port], name="pop-quickstart",
             listeners=[{"name": "explicit", "kind": "explicit", "address": f"127.0.0.1:{self._port(3128)}"}],
             health={"address": f"127.0.0.1:{self._port(9900)}"},
-            origin={"resolve": {DOMAIN: "127.0.0.1"}, "allow_destinations": ["127.0.0.1/32"]})
+            origin={"resolve": {DOMAIN: "127.0.0.1"}}, events={"tls": self._tls("pop")})
         self.proxy.start()
         socket_name = self.store.socket.relative_to(ROOT)
         self.report.line(f"event store  ingest {self.store.ingest}, queries on {socket_name}")
@@ -135,6 +136,18 @@ class Demo:
                     self.report.check(False, str(problem))
         if self.origin is not None:
             self.origin.close()
+
+    def _make_service_certificates(self):
+        authority = HOME / "ca"
+        self._sluicectl("ca", "init", "--dir", authority, "--name", "Quickstart")
+        self._sluicectl("ca", "issue-server", "--dir", authority, "--name", "store", "--san", "IP:127.0.0.1",
+                        "--out", HOME / "store")
+        self._sluicectl("ca", "issue-producer", "--dir", authority, "--name", "pop", "--out", HOME / "pop")
+
+    @staticmethod
+    def _tls(name):
+        return {"certificate": str(HOME / f"{name}.crt"), "key": str(HOME / f"{name}.key"),
+                "ca": str(HOME / "ca" / "service-root.crt")}
 
     def _port(self, wanted):
         return free_or_any(wanted) if self.fixed_ports else 0
