@@ -12,7 +12,7 @@ namespace sluice::wire::test {
 template <class Make, class Summarise>
 void check_splits(base::ByteView input, Make make, Summarise summarise) {
   constexpr size_t split_bytes = 2;
-  constexpr size_t every_byte_max = 512;
+  constexpr size_t every_byte_max = 400;
   if (input.size() < split_bytes) return;
   const size_t choice = static_cast<size_t>(input[0]) << 8 | input[1];
   const base::ByteView bytes = input.subspan(split_bytes);

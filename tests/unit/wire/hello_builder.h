@@ -93,7 +93,9 @@ inline Bytes records_of(const Bytes& message, size_t size) {
   Bytes out;
   for (size_t at = 0; at < message.size(); at += size) {
     const auto begin = message.begin() + static_cast<ptrdiff_t>(at);
-    out = out + record(Bytes(begin, begin + static_cast<ptrdiff_t>(std::min(size, message.size() - at))));
+    const auto end = begin + static_cast<ptrdiff_t>(std::min(size, message.size() - at));
+    const Bytes one = record(Bytes(begin, end));
+    out.insert(out.end(), one.begin(), one.end());
   }
   return out;
 }
