@@ -70,8 +70,7 @@ void Splicer::run(Pump& pump) {
   for (int i = 0; i < moves_per_turn_max; ++i) {
     if (!flush(pump)) return;
     if (pump.ended || pump.source_dead) {
-      if (!pump.finished && pump.ended) pump.to->shutdown_write();
-      pump.finished = pump.finished || pump.ended;
+      if (pump.ended && !pump.finished) finish(pump);
       drop_pipe(pump);
       return;
     }
@@ -83,6 +82,12 @@ void Splicer::run(Pump& pump) {
   } else if (pump.pipe && pump.received - before < pipe_keep_bytes) {
     drop_pipe(pump);
   }
+}
+
+void Splicer::finish(Pump& pump) {
+  pump.finished = true;
+  // The second FIN comes with the close that follows at once.
+  if (!(up_.finished && down_.finished)) pump.to->shutdown_write();
 }
 
 // True when nothing read is left to be written.

@@ -62,6 +62,7 @@ class Splicer {
 
   void run(Pump& pump);
   bool flush(Pump& pump);
+  void finish(Pump& pump);
   bool copy(Pump& pump);
   bool splice(Pump& pump);
   void note_source(Pump& pump, const net::IoResult& result);
