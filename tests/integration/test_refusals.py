@@ -47,8 +47,8 @@ class Refusals(cases.StackCase):
                                client_bytes=0, server_bytes=0, **fields)
         return reply, event
 
-    def connect(self, host, port, *expected, **fields):
-        return self.refused(clients.connect_request(host, port), *expected, **fields)
+    def connect(self, target, port, *expected, **fields):
+        return self.refused(clients.connect_request(target, port), *expected, **fields)
 
     def test_garbage(self):
         for data in (b"NOT HTTP AT ALL\r\n\r\n", b"\x00\x01\x02\x03\r\n\r\n", b"\x16\x03\x01\x00\x05hello\r\n\r\n",
@@ -71,7 +71,7 @@ class Refusals(cases.StackCase):
                      "method_not_allowed")
 
     def test_authority(self):
-        for host in ("2130706433", "0x7f000001", "0177.0.0.1", "127.1", "a..test", "a b.test", "-"):
+        for host in ("2130706433", "0x7f000001", "0177.0.0.1", "127.1", "a..test", "a b.test"):
             with self.subTest(host=host):
                 request = f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n".encode()
                 sock = clients.open_socket(self.proxy.address)

@@ -1,4 +1,4 @@
-"""A DNS server on a UDP port of the loopback interface that answers from a table, with delays and faults as asked."""
+"""A DNS server on a port of the loopback interface that answers from a table, with delays and faults as asked."""
 import dataclasses
 import ipaddress
 import socket
@@ -6,6 +6,7 @@ import struct
 import threading
 
 A, AAAA = 1, 28
+UDP_BYTES_MAX = 512  # RFC 1035; a longer answer is cut and flagged, and asked for again over TCP
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 
 
@@ -41,6 +42,11 @@ def _answer(packet, question, kind, name):
     return packet[:2] + struct.pack(">HHHHH", 0x8180 | name.rcode, 1, count, 0, 0) + question + records
 
 
+def _truncated(reply, question):
+    flags = struct.unpack_from(">H", reply, 2)[0] | 0x0200
+    return reply[:2] + struct.pack(">HHHHH", flags, 1, 0, 0, 0) + question
+
+
 class DnsServer:
     """Names that are not in the table do not exist. `queries` lists what was asked, as (name, type)."""
 
@@ -49,9 +55,11 @@ class DnsServer:
         self.queries = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
+        self._listener = socket.create_server(self._socket.getsockname())
         self.address = "%s:%d" % self._socket.getsockname()
         self._closing = False
         threading.Thread(target=self._serve, daemon=True).start()
+        threading.Thread(target=self._serve_tcp, daemon=True).start()
 
     def _serve(self):
         while not self._closing:
@@ -67,6 +75,8 @@ class DnsServer:
             if kind in entry.silent:
                 continue
             reply = _answer(packet, question, kind, entry)
+            if len(reply) > UDP_BYTES_MAX:
+                reply = _truncated(reply, question)
             delay = entry.delay.get(kind, 0)
             if delay:
                 timer = threading.Timer(delay, self._send, (reply, peer))
@@ -74,6 +84,21 @@ class DnsServer:
                 timer.start()
             else:
                 self._send(reply, peer)
+
+    def _serve_tcp(self):
+        while True:
+            try:
+                peer, _ = self._listener.accept()
+            except OSError:
+                return
+            with peer, peer.makefile("rb") as stream:
+                peer.settimeout(5)
+                while header := stream.read(2):
+                    packet = stream.read(int.from_bytes(header, "big"))
+                    name, kind, question = _question(packet)
+                    self.queries.append((name, kind))
+                    reply = _answer(packet, question, kind, self.names.get(name, Name(rcode=NXDOMAIN)))
+                    peer.sendall(len(reply).to_bytes(2, "big") + reply)
 
     def _send(self, reply, peer):
         try:
@@ -85,6 +110,8 @@ class DnsServer:
         self._closing = True
         self._socket.sendto(b"", self._socket.getsockname())
         self._socket.close()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
 
     def __enter__(self):
         return self

@@ -24,9 +24,34 @@ def merged(base, changes):
     return result
 
 
+def _scalar(value):
+    """A number, or a string that YAML takes as it stands, else in quotes."""
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9/][\w./:-]*", value):
+        return json.dumps(value)
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def to_yaml(value, indent=""):
+    """Lines of YAML for nested mappings, lists and scalars."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            nested = isinstance(item, dict) or isinstance(item, list) and any(isinstance(part, dict) for part in item)
+            if nested and item:
+                yield f"{indent}{_scalar(key)}:"
+                yield from to_yaml(item, indent + "  ")
+            elif isinstance(item, (dict, list)):
+                yield f"{indent}{_scalar(key)}: " + ("[" + ", ".join(map(_scalar, item)) + "]" if item else "[]")
+            else:
+                yield f"{indent}{_scalar(key)}: {_scalar(item)}"
+    else:
+        for item in value:
+            first, *rest = to_yaml(item, indent + "  ")
+            yield f"{indent}- {first.strip()}"
+            yield from rest
+
+
 def write_configuration(path, settings):
-    """JSON is YAML."""
-    path.write_text(json.dumps(settings, indent=2) + "\n")
+    path.write_text("\n".join(to_yaml(settings)) + "\n")
 
 
 class Store:
