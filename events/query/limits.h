@@ -27,6 +27,8 @@ constexpr size_t searches_running_max = 4;
 constexpr size_t searches_waiting_max = 64;
 // Streams of Tail at the same time: each holds a queue of tail_queue_records_max records.
 constexpr size_t tails_max = 64;
+// Threads that serve all Tails; one step of a Tail is short.
+constexpr size_t tail_threads = 2;
 // Records that wait for one slow reader of Tail before it misses some.
 constexpr uint32_t tail_queue_records_max = 10'000;
 // Records of one Tail answer, so that a message stays far below 4 MiB.

@@ -1,0 +1,18 @@
+#pragma once
+// The gRPC service `sluice.events.v1.Query` over an event store.
+#include <memory>
+
+namespace grpc {
+class Service;
+}
+namespace sluice::store {
+class EventStore;
+}
+
+namespace sluice::query {
+
+// Register it with a gRPC server; shut that server down with a deadline (streams of Tail end only when cancelled), then
+// destroy the service, then the store. It owns its threads: no call blocks one of gRPC's.
+std::unique_ptr<grpc::Service> make_query_service(store::EventStore& store);
+
+}  // namespace sluice::query
