@@ -40,7 +40,7 @@ struct IncomingRecord {
     kPoison,  // cannot be stored; goes to the dead letters with `reason`
   };
   Kind kind = Kind::kEmpty;
-  std::string_view bytes;              // serialized Record exactly as sent (unknown fields included), in Batch::payload
+  std::string_view bytes;              // serialized Record exactly as sent (unknown fields included), in the batch
   const v1::Record* record = nullptr;  // the parsed form, in Batch::arena; set for kOpen and kFinal
   std::string reason;                  // kPoison: one sentence
 };
@@ -56,7 +56,8 @@ struct Batch {
   std::string source;       // who was authenticated: certificate name, or "loopback"
   std::string observed_by;  // PoP or device name, for display
   uint64_t first_seq = 0;   // records[i] has the sequence first_seq + i
-  std::string payload;      // never touched once `records` point into it
+  std::string payload;      // as sent, and decompressed if it was compressed; not touched once `records` point into it
+  std::vector<uint8_t> unpacked;
   std::unique_ptr<google::protobuf::Arena> arena;
   std::vector<IncomingRecord> records;
 };
@@ -79,14 +80,13 @@ struct ProducerHello {
   uint64_t producer_id = 0;
   std::string source;
   std::string observed_by;
-  uint64_t next_seq = 0;  // lowest sequence that the producer still holds
 };
 
 // ---- searching ------------------------------------------------------------------------------------------------------
 
 // Hot columns are named as the fields (field.h) and hold what Field::column() returns; hot_columns() in
 // events/store/hot_column.h lists them. A filter on any other field costs decoding each record that the rest of the
-// filter lets through. Indexed: event_id, host, user and timestamp.
+// filter lets through. Indexed: host, user, app and timestamp.
 struct SearchQuery {
   const Filter* filter = nullptr;  // null matches everything; borrowed during the call
   int64_t start_time = 0;          // inclusive, epoch ms of `timestamp`; 0 = open
@@ -142,7 +142,6 @@ class Subscription {
 // ---- the store ------------------------------------------------------------------------------------------------------
 
 struct StoreCounters {
-  uint64_t batches = 0;
   uint64_t finals = 0;  // committed since start
   uint64_t opens = 0;
   uint64_t duplicate_batches = 0;
@@ -163,14 +162,15 @@ class EventStore {
  public:
   virtual ~EventStore() = default;
 
-  // Says what is committed for a producer, after everything queued before. Sequences below `next_seq` that never came
-  // are recorded as a gap, durably, because the producer no longer has them. `done` runs once, on the writer thread,
-  // and must not block.
-  virtual void open_producer(ProducerHello hello, AppendDone done) = 0;
+  // Says what is committed for a producer, after everything queued before, and makes it the source's own. `done` runs
+  // once, on the writer thread, and must not block.
+  // False, and no call of `done`, once the store is closing.
+  virtual bool open_producer(ProducerHello hello, AppendDone done) = 0;
 
   // Queues a batch; `done` runs once, on the writer thread, after the batch is durable (or was refused), and must not
   // block. Batches of one producer are handled in the order of the calls.
-  virtual void append(Batch batch, AppendDone done) = 0;
+  // False, and no call of `done`, once the store is closing.
+  virtual bool append(Batch batch, AppendDone done) = 0;
 
   // False while more is queued than the writer should have: stop reading from producers that have something pending.
   virtual bool has_room() const = 0;
@@ -184,6 +184,7 @@ class EventStore {
   // subscription. At most `queue_records_max` wait for a slow reader, further ones are skipped and counted.
   virtual std::unique_ptr<Subscription> subscribe(uint32_t queue_records_max, std::function<void()> ready) = 0;
 
+  // Sums, and the producers that were seen last (at most 1,000).
   virtual base::Result<v1::StatsResponse, ReadError> stats() = 0;
   virtual StoreCounters counters() const = 0;
 

@@ -1,0 +1,80 @@
+#include "events/ingest/ingest_service.h"
+
+#include <utility>
+#include <vector>
+
+#include "events/ingest/limits.h"
+#include "events/ingest/publish_call.h"
+
+namespace sluice::ingest {
+namespace {
+using Reactor = grpc::ServerBidiReactor<events::v1::PublishRequest, events::v1::PublishResponse>;
+
+// Refuses a stream before it begins.
+class Refusal : public Reactor {
+ public:
+  explicit Refusal(grpc::Status status) { Finish(std::move(status)); }
+  void OnDone() override { delete this; }  // gRPC's reactors have no other owner
+};
+}  // namespace
+
+IngestService::IngestService(store::EventStore& store, std::string tenant)
+    : store_(store), tenant_(std::move(tenant)) {}
+
+Reactor* IngestService::Publish(grpc::CallbackServerContext* context) {
+  if (draining_) return new Refusal({grpc::StatusCode::UNAVAILABLE, "the store is stopping"});
+  if (counters_.streams_open >= streams_max) {
+    return new Refusal({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams"});
+  }
+  std::string source = peer_source(*context->auth_context());
+  if (source.empty() || source.size() > name_bytes_max) {
+    return new Refusal({grpc::StatusCode::UNAUTHENTICATED, "the certificate names nobody"});
+  }
+  return PublishCall::start(*this, std::move(source));
+}
+
+void IngestService::take_over(uint64_t producer_id, const std::shared_ptr<PublishCall>& call) {
+  std::shared_ptr<PublishCall> older;
+  {
+    const std::lock_guard lock(mutex_);
+    std::weak_ptr<PublishCall>& slot = calls_[producer_id];
+    older = slot.lock();
+    slot = call;
+  }
+  if (older && older != call) {
+    ++counters_.streams_superseded;
+    older->supersede();
+  }
+  if (draining_) call->drain();
+}
+
+void IngestService::forget(uint64_t producer_id, const PublishCall* call) {
+  const std::lock_guard lock(mutex_);
+  const auto found = calls_.find(producer_id);
+  if (found == calls_.end()) return;
+  const auto current = found->second.lock();
+  if (current == nullptr || current.get() == call) calls_.erase(found);
+}
+
+void IngestService::drain() {
+  draining_ = true;
+  std::vector<std::shared_ptr<PublishCall>> calls;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, weak] : calls_) {
+      if (auto call = weak.lock()) calls.push_back(std::move(call));
+    }
+  }
+  for (const auto& call : calls) call->drain();
+}
+
+std::string peer_source(const grpc::AuthContext& context) {
+  if (!context.IsPeerAuthenticated()) return "loopback";
+  for (const char* property : {"x509_subject_alternative_name", "x509_common_name"}) {
+    const auto values = context.FindPropertyValues(property);
+    if (!values.empty()) return {values.front().data(), values.front().size()};
+  }
+  return {};
+}
+
+}  // namespace sluice::ingest

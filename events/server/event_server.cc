@@ -1,0 +1,133 @@
+#include "events/server/event_server.h"
+
+#include <google/protobuf/util/message_differencer.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "events/query/query_service.h"
+#include "events/store/sqlite_store.h"
+#include "proxy/base/file.h"
+#include "proxy/base/time.h"
+#include "proxy/config/log.h"
+#include "proxy/config/proxy_config.h"
+
+namespace sluice::server {
+namespace {
+
+constexpr std::chrono::hours retention_interval{1};
+constexpr size_t pem_bytes_max = 1u << 20;  // a certificate bundle of thousands
+
+base::Result<ingest::IngestTls> read_tls(const config::v1::Tls& files) {
+  ingest::IngestTls tls;
+  for (const auto& [file, text] : {std::pair{&files.certificate(), &tls.certificate}, std::pair{&files.key(), &tls.key},
+                                   std::pair{&files.ca(), &tls.client_ca}}) {
+    auto content = base::read_file(*file, pem_bytes_max);
+    if (!content.ok()) return content.error();
+    *text = std::move(content).value();
+  }
+  return tls;
+}
+}  // namespace
+
+base::Result<std::unique_ptr<EventServer>> EventServer::start(config::LoadedEvents config) {
+  std::unique_ptr<EventServer> server(new EventServer(std::move(config)));
+  if (base::Status status = server->start_parts(); !status.ok()) return status.error();
+  return server;
+}
+
+base::Status EventServer::start_parts() {
+  const config::v1::Events& config = config_.message;
+  store::SqliteStoreOptions store_options;
+  store_options.directory = config.store().sqlite().directory();
+  store_options.on_trouble = [](const std::string& sentence) { spdlog::warn("{}", sentence); };
+  auto store = store::SqliteStore::open(std::move(store_options));
+  if (!store.ok()) return store.error();
+  store_ = std::move(store).value();
+
+  ingest::IngestOptions ingest_options{config::endpoint_of(config.ingest().address()), std::nullopt, config.tenant()};
+  if (config.ingest().has_tls()) {
+    auto tls = read_tls(config.ingest().tls());
+    if (!tls.ok()) return tls.error();
+    ingest_options.tls = std::move(tls).value();
+  }
+  auto ingest = ingest::IngestServer::start(*store_, std::move(ingest_options));
+  if (!ingest.ok()) return ingest.error();
+  ingest_ = std::move(ingest).value();
+  spdlog::info("ingest listening on {}", ingest_->address().to_string());
+
+  if (config.has_query()) {
+    auto query = QueryServer::start(config.query().socket(), query::make_query_service(*store_));
+    if (!query.ok()) return query.error();
+    query_ = std::move(query).value();
+    spdlog::info("query listening on unix:{}", config.query().socket());
+  }
+  if (config.has_health()) {
+    auto health = Health::start(config::endpoint_of(config.health().address()), *store_, *ingest_);
+    if (!health.ok()) return health.error();
+    health_ = std::move(health).value();
+    spdlog::info("health listening on {}", health_->address().to_string());
+  }
+  retention_days_ = config.store().sqlite().retention_days();
+  retention_ = std::thread([this] { run_retention(); });
+  return base::Unit{};
+}
+
+EventServer::~EventServer() {
+  if (ingest_) ingest_->stop();
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (retention_.joinable()) retention_.join();
+  query_.reset();
+  health_.reset();
+  ingest_.reset();
+  if (store_) store_->close();
+}
+
+base::Status EventServer::reload() {
+  auto fresh = config::load_events_config(config_.file);
+  if (!fresh.ok()) return fresh.error();
+  config::v1::Events now = config_.message;
+  *now.mutable_log() = fresh->message.log();
+  now.mutable_store()->mutable_sqlite()->set_retention_days(fresh->message.store().sqlite().retention_days());
+  if (!google::protobuf::util::MessageDifferencer::Equals(now, fresh->message)) {
+    spdlog::warn("only log and store.sqlite.retention_days change without a restart");
+  }
+  spdlog::set_level(spdlog::level::from_str(now.log().level()));
+  {
+    const std::lock_guard lock(mutex_);
+    retention_days_ = now.store().sqlite().retention_days();
+    retention_due_ = true;
+  }
+  wake_.notify_all();
+  config_.message = std::move(now);
+  return base::Unit{};
+}
+
+// At start, every hour, and after each reload.
+void EventServer::run_retention() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (!std::exchange(retention_due_, false)) {
+      wake_.wait_for(lock, retention_interval, [this] { return stopping_ || retention_due_; });
+      retention_due_ = true;
+      continue;
+    }
+    const uint32_t days = retention_days_;
+    lock.unlock();
+    const auto dropped = store_->retention(base::epoch_ms(base::wall_now()), days);
+    if (!dropped.ok()) {
+      spdlog::error("retention: {}", dropped.error().message);
+    } else if (*dropped > 0) {
+      spdlog::info("retention: {} day(s) older than {} days deleted", *dropped, days);
+    }
+    lock.lock();
+  }
+}
+
+}  // namespace sluice::server

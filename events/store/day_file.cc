@@ -1,0 +1,190 @@
+#include "events/store/day_file.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <numeric>
+#include <utility>
+
+#include "events/store/hot_column.h"
+#include "events/store/limits.h"
+
+namespace sluice::store {
+namespace {
+
+constexpr int schema_version = 1;
+
+std::string schema() {
+  return "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+         "CREATE TABLE IF NOT EXISTS applied(producer INTEGER PRIMARY KEY, sequence INTEGER NOT NULL);"
+         "CREATE TABLE IF NOT EXISTS block(first_offset INTEGER PRIMARY KEY, count INTEGER NOT NULL,"
+         " ingested_time INTEGER NOT NULL, data BLOB NOT NULL);"
+         "CREATE TABLE IF NOT EXISTS final(key INTEGER PRIMARY KEY, store_offset INTEGER NOT NULL,"
+         " first_offset INTEGER NOT NULL, " +
+         hot_column_definitions() +
+         ");"
+         "CREATE INDEX IF NOT EXISTS final_host ON final(host);"
+         "CREATE INDEX IF NOT EXISTS final_user ON final(\"user\");"
+         "CREATE INDEX IF NOT EXISTS final_app ON final(app);"
+         "INSERT OR IGNORE INTO meta VALUES('schema_version'," +
+         std::to_string(schema_version) + "),('rows',0),('gaps',0);";
+}
+
+constexpr int first_hot_parameter = 4;
+}  // namespace
+
+std::string DayFile::file_name(int64_t day) {
+  const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{day}}};
+  char name[64];
+  std::snprintf(name, sizeof name, "day-%04d-%02u-%02u.db", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+  return name;
+}
+
+base::Result<std::unique_ptr<DayFile>> DayFile::open(const std::string& directory, int64_t day) {
+  std::unique_ptr<DayFile> file(new DayFile);
+  file->info_.day = day;
+  file->info_.path = directory + "/" + file_name(day);
+  auto database = Database::open(file->info_.path, Database::Mode::kWrite);
+  if (!database.ok()) return database.error();
+  file->database_ = std::move(database).value();
+  file->load();
+  if (!file->database_->ok()) return base::Error{file->database_->error()};
+  return file;
+}
+
+void DayFile::load() {
+  database_->execute("BEGIN IMMEDIATE;" + schema() + "COMMIT");
+  const int64_t version = database_->integer("SELECT value FROM meta WHERE name='schema_version'");
+  if (database_->ok() && version != schema_version) database_->fail("a newer program wrote this file");
+  info_.rows = static_cast<uint64_t>(database_->integer("SELECT value FROM meta WHERE name='rows'"));
+  info_.gaps = static_cast<uint64_t>(database_->integer("SELECT value FROM meta WHERE name='gaps'"));
+  if (info_.rows > 0) {
+    info_.min_key = database_->integer("SELECT min(key) FROM final");
+    info_.max_key = database_->integer("SELECT max(key) FROM final");
+    info_.first_offset = static_cast<uint64_t>(database_->integer("SELECT min(first_offset) FROM block"));
+    info_.last_offset = static_cast<uint64_t>(
+        database_->integer("SELECT first_offset+count-1 FROM block ORDER BY first_offset DESC LIMIT 1"));
+  }
+  Statement all = database_->prepare("SELECT producer, sequence FROM applied");
+  while (all.step() == Step::kRow) {
+    applied_[static_cast<uint64_t>(all.integer(0))] = static_cast<uint64_t>(all.integer(1));
+  }
+  insert_row_ = database_->prepare("INSERT INTO final VALUES(?,?,?," + hot_column_marks() + ")");
+  insert_block_ = database_->prepare("INSERT INTO block VALUES(?,?,?,?)");
+  find_key_ = database_->prepare("SELECT event_id FROM final WHERE key=?");
+  put_applied_ = database_->prepare("INSERT OR REPLACE INTO applied VALUES(?,?)");
+}
+
+uint64_t DayFile::applied(uint64_t producer_id) const {
+  const auto found = applied_.find(producer_id);
+  return found == applied_.end() ? 0 : found->second;
+}
+
+bool DayFile::contains(int64_t key, std::string_view id) {
+  if (key_time(key) > key_time(info_.max_key)) return false;
+  for (int64_t at = key;; at = next_key(at)) {
+    find_key_.bind(1, at);
+    const bool found = find_key_.step() == Step::kRow;
+    const bool same = found && find_key_.text(0) == id;
+    find_key_.reset();
+    if (!found || same) return same;
+  }
+}
+
+// Gives each row a free key; drops a row whose id is there already. Rows of one millisecond that hash alike form a
+// chain of neighbouring keys, which never has holes because final records are never deleted one by one.
+size_t DayFile::settle_keys(std::vector<FinalRow>& rows) {
+  std::unordered_map<int64_t, const std::string*> taken;
+  taken.reserve(rows.size());
+  const int64_t known_until = key_time(info_.max_key);
+  const auto is_duplicate = [&](FinalRow& row) {
+    for (;; row.key = next_key(row.key)) {
+      if (const auto [at, fresh] = taken.try_emplace(row.key, &row.id); !fresh) {
+        if (*at->second == row.id) return true;
+        continue;
+      }
+      if (key_time(row.key) > known_until) return false;
+      find_key_.bind(1, row.key);
+      const bool found = find_key_.step() == Step::kRow;
+      const bool same = found && find_key_.text(0) == row.id;
+      find_key_.reset();
+      if (!found) return false;
+      taken.erase(row.key);
+      if (same) return true;
+    }
+  };
+  std::vector<FinalRow> kept;
+  kept.reserve(rows.size());  // `taken` points to ids: rows must not move while they are compared
+  std::vector<bool> drop(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) drop[i] = is_duplicate(rows[i]);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!drop[i]) kept.push_back(std::move(rows[i]));
+  }
+  const size_t dropped = rows.size() - kept.size();
+  rows = std::move(kept);
+  return dropped;
+}
+
+size_t DayFile::write(std::vector<FinalRow>& rows, uint64_t next_offset, int64_t ingested_time) {
+  database_->execute("BEGIN IMMEDIATE");
+  const size_t dropped = settle_keys(rows);
+  if (rows.empty()) return dropped;
+  for (FinalRow& row : rows) {
+    row.offset = next_offset++;
+    if (!row.first_offset) row.first_offset = row.offset;
+    info_.min_key = std::min(info_.min_key, row.key);
+    info_.max_key = std::max(info_.max_key, row.key);
+    if (row.record->has_gap()) ++info_.gaps;
+  }
+  if (info_.rows == 0) info_.first_offset = rows.front().offset;
+  info_.last_offset = rows.back().offset;
+  info_.rows += rows.size();
+  write_blocks(rows, ingested_time);
+  write_rows(rows, ingested_time);
+  database_->execute("UPDATE meta SET value=" + std::to_string(info_.rows) + " WHERE name='rows';" +
+                     "UPDATE meta SET value=" + std::to_string(info_.gaps) + " WHERE name='gaps'");
+  return dropped;
+}
+
+void DayFile::write_blocks(const std::vector<FinalRow>& rows, int64_t ingested_time) {
+  size_t first = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    block_.add(rows[i].bytes);
+    if (!block_.full() && i + 1 < rows.size()) continue;
+    insert_block_.bind(1, static_cast<int64_t>(rows[first].offset))
+        .bind(2, static_cast<int64_t>(block_.count()))
+        .bind(3, ingested_time)
+        .bind_blob(4, block_.finish())
+        .run();
+    first = i + 1;
+  }
+}
+
+// In key order, so that most rows are appended at the end of the table.
+void DayFile::write_rows(const std::vector<FinalRow>& rows, int64_t ingested_time) {
+  std::vector<uint32_t> order(rows.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return rows[a].key < rows[b].key; });
+  for (const uint32_t i : order) {
+    const FinalRow& row = rows[i];
+    insert_row_.bind(1, row.key)
+        .bind(2, static_cast<int64_t>(row.offset))
+        .bind(3, static_cast<int64_t>(*row.first_offset));
+    bind_hot_columns(insert_row_, first_hot_parameter, *row.record, row.id, ingested_time);
+    if (!insert_row_.run()) return;
+  }
+}
+
+void DayFile::set_applied(uint64_t producer_id, uint64_t sequence) {
+  applied_[producer_id] = sequence;
+  put_applied_.bind(1, static_cast<int64_t>(producer_id)).bind(2, static_cast<int64_t>(sequence)).run();
+}
+
+base::Status DayFile::commit() {
+  database_->execute("COMMIT");
+  if (!database_->ok()) return base::Error{database_->error()};
+  return base::Unit{};
+}
+
+}  // namespace sluice::store
