@@ -1,0 +1,52 @@
+// sluicectl: the operator's tool. Exit codes: 0 done, 1 the thing asked for failed, 2 usage or configuration error.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "proxy/ctl/commands.h"
+#include "proxy/ctl/usage.h"
+
+namespace {
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  sluicectl ca init --dir /etc/sluice/ca --name Acme\n"
+    "  sluicectl ca issue-server --dir /etc/sluice/ca --name store --san DNS:store.example,IP:192.0.2.7 --out store\n"
+    "  sluicectl config check /etc/sluice/proxy.yaml /etc/sluice/events.yaml\n"
+    "  sluicectl config show /etc/sluice/proxy.yaml\n"
+    "  sluicectl events search 'app eq Dropbox and bypass_traffic eq yes' --last 1h\n"
+    "\n"
+    "Exit codes: 0 done, 1 the thing asked for failed, 2 usage or configuration error.";
+
+int run(int argc, char** argv) {
+  int exit_code = sluice::ctl::exit_done;
+  CLI::App program("Operates Sluice: certificate authorities, configuration, events.", "sluicectl");
+  program.set_version_flag("--version", std::string("sluicectl ") + SLUICE_VERSION, "Print the version and exit");
+  program.footer(examples);
+  program.require_subcommand(1);
+  sluice::ctl::add_ca_commands(program, exit_code);
+  sluice::ctl::add_config_commands(program, exit_code);
+  sluice::ctl::add_events_commands(program, exit_code);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    std::fprintf(stderr, "sluicectl: %s\n", sluice::ctl::usage_error(program, arguments, error.what()).c_str());
+    return sluice::ctl::exit_usage;
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& exception) {
+    std::fprintf(stderr, "sluicectl: %s\n", exception.what());
+    return sluice::ctl::exit_failed;
+  }
+}
