@@ -38,6 +38,8 @@ class Cidr {
   // "10.0.0.0/8", "fc00::/7" or a bare address; host bits must be zero.
   static std::optional<Cidr> parse(std::string_view text);
   bool contains(const IpAddress& address) const;
+  const IpAddress& network() const { return network_; }
+  int prefix() const { return prefix_; }
   std::string to_string() const;
   bool operator==(const Cidr&) const = default;
 
