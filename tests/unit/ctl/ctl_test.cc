@@ -63,7 +63,7 @@ TEST_CASE("usage errors are one sentence with the nearest word, exit code 2") {
       {"config chek x", "unknown command `chek`; did you mean `check`?"},
       {"config zzzzzzzz", "unknown command `zzzzzzzz`; known: `check`, `show`"},
       {"config check --knd x", "unknown option `--knd`; did you mean `--kind`?; see `sluicectl config check --help`"},
-      {"config check --kind chek", "FILE is required; see `sluicectl config check --help`"},
+      {"config check --kind proxy", "FILE is required; see `sluicectl config check --help`"},
       {"ca init", "--dir is required; see `sluicectl ca init --help`"},
       {"--no-such-option", "unknown option `--no-such-option`; see `sluicectl --help`"},
   };
