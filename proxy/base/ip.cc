@@ -103,7 +103,9 @@ bool Cidr::contains(const IpAddress& address) const {
   return (address.bytes()[whole] & mask) == (network_.bytes()[whole] & mask);
 }
 
-std::string Cidr::to_string() const { return network_.to_string() + "/" + std::to_string(prefix_); }
+std::string Cidr::to_string() const {
+  return network_.to_string() + "/" + std::to_string(prefix_);
+}
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   const size_t colon = text.rfind(':');

@@ -8,7 +8,9 @@
 
 namespace sluice::base {
 
-inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+inline char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 std::string ascii_lower(std::string_view text);
 bool equal_ignore_case(std::string_view a, std::string_view b);
 

@@ -16,6 +16,8 @@ inline Time time_now() {
 inline WallTime wall_now() {
   return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
-inline int64_t epoch_ms(WallTime time) { return time.time_since_epoch().count(); }
+inline int64_t epoch_ms(WallTime time) {
+  return time.time_since_epoch().count();
+}
 
 }  // namespace sluice::base

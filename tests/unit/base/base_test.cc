@@ -34,8 +34,8 @@ TEST_CASE("addresses parse strictly") {
     REQUIRE(IpAddress::parse(good));
     CHECK(IpAddress::parse(good)->to_string() == good);
   }
-  for (const char* bad : {"", "1", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "0x7f.1.1.1", "1.2.3.4 ", "fe80::1%lo",
-                          "[::1]", ":::", "2130706433", "017700000001"}) {
+  for (const char* bad : {"", "1", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "0x7f.1.1.1", "1.2.3.4 ",
+                          "fe80::1%lo", "[::1]", ":::", "2130706433", "017700000001"}) {
     INFO(bad);
     CHECK_FALSE(IpAddress::parse(bad));
   }
@@ -67,7 +67,10 @@ TEST_CASE("endpoints round-trip") {
 }
 
 TEST_CASE("byte reader never passes the end") {
-  const std::string bytes("\x00\x03" "abc\x01", 6);
+  const std::string bytes(
+      "\x00\x03"
+      "abc\x01",
+      6);
   ByteReader reader(as_bytes(bytes));
   CHECK(as_text(*reader.prefixed(2)) == "abc");
   CHECK_FALSE(reader.u16());

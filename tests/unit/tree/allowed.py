@@ -17,7 +17,7 @@ FOLDERS = {
     "proxy/report": ["proxy/base", "proxy/flow/record.h", "proxy/tls", "proto"],
     "proxy/pop": ["proxy/*", "proto"],
     "proxy/client": ["proxy/*", "proto"],
-    "proxy/ctl": ["proxy/*", "proto"],
+    "proxy/ctl": ["proxy/*", "events/query", "proto"],
     "events/store": ["proxy/base", "proto"],
     "events/ingest": ["events/store", "proxy/base", "proxy/net", "proxy/report", "proto"],
     "events/query": ["events/store", "proxy/base", "proto"],

@@ -1,6 +1,7 @@
 #pragma once
 // Builds ClientHellos byte by byte, right and wrong ones.
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -92,8 +93,8 @@ inline Bytes record(const Bytes& payload) {
 inline Bytes records_of(const Bytes& message, size_t size) {
   Bytes out;
   for (size_t at = 0; at < message.size(); at += size) {
-    const auto begin = message.begin() + static_cast<ptrdiff_t>(at);
-    const auto end = begin + static_cast<ptrdiff_t>(std::min(size, message.size() - at));
+    const auto begin = message.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto end = begin + static_cast<std::ptrdiff_t>(std::min(size, message.size() - at));
     const Bytes one = record(Bytes(begin, end));
     out.insert(out.end(), one.begin(), one.end());
   }
