@@ -97,7 +97,7 @@ class Crash(unittest.TestCase):
     def test_proxy_is_killed(self):
         def disturb(running, generator, traffic):
             running.proxy.program.kill()
-            running.proxy.start()
+            running.proxy.restart()
 
         self.run_with(disturb, 3 if cases.FAST else 8)
 
@@ -114,7 +114,7 @@ class Crash(unittest.TestCase):
             running.store.program.kill()
             traffic.wait_for_more(generator.randint(0, 30))
             running.proxy.program.kill()
-            running.proxy.start()
+            running.proxy.restart()
             running.store.start()
 
         self.run_with(disturb, 2 if cases.FAST else 5)

@@ -12,6 +12,7 @@ class Dns(cases.StackCase):
         cls.echo = cls.keep(origins.Echo())
         cls.dns = cls.keep(dns_server.DnsServer({
             "plain.example": Name(("127.0.0.1",)),
+            "upper.example": Name(("127.0.0.1",)),
             "both.example": Name(("::1", "127.0.0.1")),
             "slow-aaaa.example": Name(("127.0.0.1",), delay={AAAA: 8.0}),
             "silent-aaaa.example": Name(("127.0.0.1",), silent=(AAAA,)),
@@ -52,7 +53,8 @@ class Dns(cases.StackCase):
         self.assertIn(("plain.example", A), self.dns.queries)
 
     def test_case_and_final_dot_do_not_matter(self):
-        self.works("PLAIN.Example")
+        self.works("UPPER.Example")
+        self.one_event("host eq upper.example", dstip="127.0.0.1")
 
     def test_slow_or_silent_aaaa_does_not_hold_up_the_dial(self):
         for host in ("slow-aaaa.example", "silent-aaaa.example"):

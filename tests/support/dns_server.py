@@ -47,15 +47,27 @@ def _truncated(reply, question):
     return reply[:2] + struct.pack(">HHHHH", flags, 1, 0, 0, 0) + question
 
 
+def _same_port():
+    """A UDP socket and a TCP listener with the same free port of the loopback interface."""
+    for _ in range(100):
+        listener = socket.create_server(("127.0.0.1", 0))
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind(listener.getsockname())
+            return udp, listener
+        except OSError:
+            udp.close()
+            listener.close()
+    raise AssertionError("no port is free for both UDP and TCP")
+
+
 class DnsServer:
     """Names that are not in the table do not exist. `queries` lists what was asked, as (name, type)."""
 
     def __init__(self, names):
         self.names = dict(names)
         self.queries = []
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._listener = socket.create_server(self._socket.getsockname())
+        self._socket, self._listener = _same_port()
         self.address = "%s:%d" % self._socket.getsockname()
         self._closing = False
         threading.Thread(target=self._serve, daemon=True).start()

@@ -11,7 +11,7 @@ from tests.support import python_suites, static_checks
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "debug"
-CTEST_SUITES = ("unit", "scenario", "sim", "fuzz")
+CTEST_SUITES = ("unit", "scenario", "sim", "fuzz", "integration")
 PYTHON_SUITES = {"tree": "tests/unit/tree", "integration": "tests/integration", "e2e": "tests/e2e"}
 ORDER = ("format", "tree", "unit", "scenario", "sim", "fuzz", "integration", "e2e")
 CACHE_LINES = ("SLUICE_SANITIZE:BOOL=ON", "CMAKE_BUILD_TYPE:STRING=RelWithDebInfo", "SLUICE_TESTS:BOOL=ON")

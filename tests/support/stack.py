@@ -112,7 +112,7 @@ class Store:
 
 
 class Proxy:
-    """sluice-proxy, by default with one explicit listener. After a restart it listens where it listened before."""
+    """sluice-proxy, by default with one explicit listener."""
 
     def __init__(self, directory, store, ports=(), host=None, **changes):
         self.host = host
@@ -133,12 +133,16 @@ class Proxy:
         write_configuration(self.configuration, self.settings)
         command = [programs.BIN / "sluice-proxy", "--config", self.configuration]
         self.program = programs.Program("sluice-proxy", command, self.directory, host=self.host)
-        for listener in self.settings["listeners"]:
-            listener["address"] = "%s:%d" % self.program.listener(listener["name"])
         self.address = self.program.listener(self.settings["listeners"][0]["name"])
         self.health = self.program.listener("health")
-        self.settings["health"] = {"address": "%s:%d" % self.health}
         return self
+
+    def restart(self):
+        """Starts again after an end, on the addresses it had."""
+        for listener in self.settings["listeners"]:
+            listener["address"] = "%s:%d" % self.program.listener(listener["name"])
+        self.settings["health"] = {"address": "%s:%d" % self.health}
+        return self.start()
 
     def reload(self, **changes):
         """Changes the configuration file and sends SIGHUP; returns the index of the first log line after it."""
