@@ -2,6 +2,8 @@
 
 #include <httplib.h>
 
+#include <cerrno>
+#include <cstring>
 #include <thread>
 
 #include "proxy/pop/limits.h"
@@ -51,7 +53,7 @@ base::Result<base::Endpoint> HttpEndpoint::start(const base::Endpoint& address) 
   } else if (!impl_->server.bind_to_port(host, port)) {
     port = -1;
   }
-  if (port <= 0) return base::Error{"cannot listen on " + address.to_string()};
+  if (port <= 0) return base::Error{"cannot listen on " + address.to_string() + ": " + std::strerror(errno)};
   impl_->thread = std::thread([this] { impl_->server.listen_after_bind(); });
   while (!impl_->server.is_running()) std::this_thread::yield();  // stop() before this would be lost
   return base::Endpoint{address.address, static_cast<uint16_t>(port)};

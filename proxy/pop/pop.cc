@@ -27,6 +27,18 @@ report::WhenFull when_full_of(const std::string& word) {
   return word == "drop_oldest" ? report::WhenFull::kDropOldest : report::WhenFull::kRefuseNewFlows;
 }
 
+// `now` is where we listen; a file may still say "any free port".
+bool same_address(const std::string& now, const std::string& next) {
+  const base::Endpoint wanted = config::endpoint_of(next);
+  return now == next || (wanted.port == 0 && wanted.address == config::endpoint_of(now).address);
+}
+
+// Whether a service that is there stays where it is; `Service` is Health or Admin.
+template <class Service>
+bool same_service(bool there, const Service& now, bool wanted, const Service& next) {
+  return there == wanted && (!there || same_address(now.address(), next.address()));
+}
+
 // What workers are built around cannot change under them; the rest of the configuration can.
 std::string fixed_part_changed(const config::v1::Proxy& now, const config::v1::Proxy& next) {
   using google::protobuf::util::MessageDifferencer;
@@ -35,8 +47,8 @@ std::string fixed_part_changed(const config::v1::Proxy& now, const config::v1::P
   if (config::worker_count(now) != config::worker_count(next)) return "workers";
   if (!MessageDifferencer::Equals(now.spool(), next.spool())) return "spool";
   if (!MessageDifferencer::Equals(now.events(), next.events())) return "events";
-  if (!MessageDifferencer::Equals(now.health(), next.health())) return "health";
-  if (!MessageDifferencer::Equals(now.admin(), next.admin())) return "admin";
+  if (!same_service(now.has_health(), now.health(), next.has_health(), next.health())) return "health";
+  if (!same_service(now.has_admin(), now.admin(), next.has_admin(), next.admin())) return "admin";
   if (!std::equal(now.origin().dns_servers().begin(), now.origin().dns_servers().end(),
                   next.origin().dns_servers().begin(), next.origin().dns_servers().end())) {
     return "origin.dns_servers";
@@ -45,9 +57,15 @@ std::string fixed_part_changed(const config::v1::Proxy& now, const config::v1::P
   for (int i = 0; i < now.listeners_size(); ++i) {
     const std::string path = "listeners[" + std::to_string(i) + "]";
     if (now.listeners(i).name() != next.listeners(i).name()) return path + ".name";
-    if (now.listeners(i).address() != next.listeners(i).address()) return path + ".address";
+    if (!same_address(now.listeners(i).address(), next.listeners(i).address())) return path + ".address";
   }
   return "";
+}
+
+void keep_addresses(const config::v1::Proxy& now, config::v1::Proxy& next) {
+  for (int i = 0; i < now.listeners_size(); ++i) next.mutable_listeners(i)->set_address(now.listeners(i).address());
+  if (now.has_health()) next.mutable_health()->set_address(now.health().address());
+  if (now.has_admin()) next.mutable_admin()->set_address(now.admin().address());
 }
 
 }  // namespace
@@ -111,8 +129,9 @@ base::Status Pop::start_workers() {
   }
   for (const auto& worker : workers_) worker->start();
   for (size_t l = 0; l < addresses.size(); ++l) {
-    spdlog::info("listener {} listening on {}", config_.message.listeners(static_cast<int>(l)).name(),
-                 addresses[l].to_string());
+    auto& listener = *config_.message.mutable_listeners(static_cast<int>(l));
+    listener.set_address(addresses[l].to_string());  // with the port that the kernel chose
+    spdlog::info("listener {} listening on {}", listener.name(), listener.address());
   }
   return base::Unit{};
 }
@@ -135,11 +154,11 @@ base::Status Pop::start_shipper() {
 }
 
 base::Status Pop::start_endpoints() {
-  const auto serve = [](std::unique_ptr<HttpEndpoint>& endpoint, const char* name,
-                        const std::string& address) -> base::Status {
-    auto bound = endpoint->start(config::endpoint_of(address));
+  const auto serve = [](HttpEndpoint& endpoint, const char* name, std::string& address) -> base::Status {
+    auto bound = endpoint.start(config::endpoint_of(address));
     if (!bound) return base::Error{std::string(name) + ": " + bound.error().message};
-    spdlog::info("{} listening on {}", name, bound->to_string());
+    address = bound->to_string();
+    spdlog::info("{} listening on {}", name, address);
     return base::Unit{};
   };
   if (config_.message.has_health()) {
@@ -149,7 +168,8 @@ base::Status Pop::start_endpoints() {
     });
     health_->get("/healthz", [] { return HttpEndpoint::Answer{200, "text/plain; charset=utf-8", "ok\n"}; });
     health_->get("/readyz", [this] { return ready(); });
-    if (auto status = serve(health_, "health", config_.message.health().address()); !status) return status;
+    if (auto status = serve(*health_, "health", *config_.message.mutable_health()->mutable_address()); !status)
+      return status;
   }
   if (config_.message.has_admin()) {
     admin_ = std::make_unique<HttpEndpoint>();
@@ -162,7 +182,8 @@ base::Status Pop::start_endpoints() {
       ::kill(getpid(), SIGTERM);
       return HttpEndpoint::Answer{202, "text/plain; charset=utf-8", "draining\n"};
     });
-    if (auto status = serve(admin_, "admin", config_.message.admin().address()); !status) return status;
+    if (auto status = serve(*admin_, "admin", *config_.message.mutable_admin()->mutable_address()); !status)
+      return status;
   }
   return base::Unit{};
 }
@@ -223,6 +244,7 @@ base::Status Pop::reload() {
   auto runtime = make_runtime(loaded->message);
   if (!runtime) return refuse(runtime.error().message);
   for (const auto& worker : workers_) worker->apply(*runtime);
+  keep_addresses(config_.message, loaded->message);
   std::lock_guard lock(config_mutex_);
   config_ = std::move(*loaded);
   generation_.fetch_add(1, std::memory_order_relaxed);
