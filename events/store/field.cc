@@ -22,6 +22,8 @@ using google::protobuf::Reflection;
 
 namespace {
 constexpr size_t nearest_fields_max = 3;
+// Letters from which on a name that contains the word is meant: "bytes" is client_bytes, but "ap" is rather app.
+constexpr size_t part_of_name_min = 4;
 
 // Names that existing collectors and their saved queries use for a field of ours with the same meaning and unit.
 constexpr std::pair<std::string_view, std::string_view> aliases[] = {
@@ -286,9 +288,16 @@ const Field& field(std::string_view name) {
 }
 
 std::vector<std::string> nearest_fields(std::string_view name) {
-  std::vector<std::string> names;
-  for (const Field& field : fields()) names.push_back(field.name());
-  return base::nearest_words(name, names, nearest_fields_max);
+  const std::string word = base::ascii_lower(name);
+  std::vector<std::string> nearest;
+  std::vector<std::string> others;
+  for (const Field& field : fields()) {
+    const bool contains = word.size() >= part_of_name_min && field.name().find(word) != std::string::npos;
+    (contains ? nearest : others).push_back(field.name());
+  }
+  for (std::string& other : base::nearest_words(word, others, nearest_fields_max)) nearest.push_back(std::move(other));
+  if (nearest.size() > nearest_fields_max) nearest.resize(nearest_fields_max);
+  return nearest;
 }
 
 }  // namespace sluice::store

@@ -40,6 +40,7 @@ TEST_CASE("names: case, aliases, nearest") {
   CHECK(find_field("dsthost") == &field("host"));
   CHECK(find_field("nothing") == nullptr);
   CHECK(sluice::store::nearest_fields("bypass_trafic").at(0) == "bypass_traffic");
+  CHECK(sluice::store::nearest_fields("Byte") == std::vector<std::string>{"client_bytes", "server_bytes", "numbytes"});
 }
 
 TEST_CASE("enumerations speak in lower-case words without prefix") {
