@@ -92,8 +92,8 @@ def thread_seconds(process):
 class Account:
     """The CPU of one program and of everything that it starts.
 
-    `prefix` goes before its command line and lets it enter the group before its first instruction. Where no group can be
-    made it is empty, and /proc is asked about `process`, in steps of a clock tick."""
+    `prefix` goes before its command line and lets it enter the group before its first instruction. Where no group can
+    be made it is empty, and /proc is asked about `process`, in steps of a clock tick."""
 
     def __init__(self, name):
         self.process = None

@@ -65,7 +65,7 @@ class Workshop:
 
     @contextlib.contextmanager
     def running(self, name, command, folder):
-        """Starts a program on an account of its own; at the end it gets SIGTERM, and SIGKILL when that is not enough."""
+        """Starts a program on an account of its own; at the end it gets SIGTERM, then SIGKILL if it must."""
         account = accounts.Account(name)
         program = None
         try:
