@@ -38,6 +38,10 @@ base::Result<std::unique_ptr<Health>> Health::start(const base::Endpoint& addres
   std::unique_ptr<Health> health(new Health(std::make_unique<Impl>()));
   httplib::Server& server = health->impl_->server;
   server.set_tcp_nodelay(true);  // else every answer waits 40 ms for a delayed acknowledgement
+  server.set_socket_options([](socket_t socket) {  // the default would let two programs share the port
+    const int on = 1;
+    (void)setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  });
   server.set_payload_max_length(request_bytes_max);
   server.set_read_timeout(request_seconds_max);
   server.set_keep_alive_timeout(request_seconds_max);

@@ -15,5 +15,6 @@ constexpr int exit_usage = 2;   // usage or configuration error
 void add_ca_commands(CLI::App& program, int& exit_code);
 void add_config_commands(CLI::App& program, int& exit_code);
 void add_events_commands(CLI::App& program, int& exit_code);
+void add_explain_command(CLI::App& program, int& exit_code);
 
 }  // namespace sluice::ctl

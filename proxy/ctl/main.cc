@@ -16,6 +16,7 @@ constexpr const char* examples =
     "  sluicectl ca issue-server --dir /etc/sluice/ca --name store --san DNS:store.example,IP:192.0.2.7 --out store\n"
     "  sluicectl config check /etc/sluice/proxy.yaml /etc/sluice/events.yaml\n"
     "  sluicectl config show /etc/sluice/proxy.yaml\n"
+    "  sluicectl explain --config /etc/sluice/proxy.yaml --host client.dropbox.com --port 443\n"
     "  sluicectl events search 'app eq Dropbox and bypass_traffic eq yes' --last 1h\n"
     "\n"
     "Exit codes: 0 done, 1 the thing asked for failed, 2 usage or configuration error.";
@@ -29,6 +30,7 @@ int run(int argc, char** argv) {
   sluice::ctl::add_ca_commands(program, exit_code);
   sluice::ctl::add_config_commands(program, exit_code);
   sluice::ctl::add_events_commands(program, exit_code);
+  sluice::ctl::add_explain_command(program, exit_code);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
