@@ -52,12 +52,15 @@ class QuickRun(unittest.TestCase):
                                         "results", "failures"})
         self.assertEqual(set(outcome["machine"]), {"cpus", "kernel", "architecture", "cpu_counted_by", "load_before"})
         self.assertEqual(outcome["failures"], [])
+        too_small = {"kib_per_flow"}  # few flows vanish beside what an allocator gives back
+        if outcome["machine"]["cpu_counted_by"] == "/proc":
+            too_small |= {"cpu_us_per_flow", "cpu_ms_per_gb", "store_us_per_flow"}  # or in one tick of the clock
         found = {}
         for item in outcome["results"]:
             self.assertEqual(set(item),
                              {"scenario", "subject", "metric", "values", "median", "spread_percent", "ratios"})
             self.assertEqual(len(item["values"]), 1)
-            if item["metric"] != "kib_per_flow":  # too few flows to see beside what an allocator gives back
+            if item["metric"] not in too_small:
                 self.assertGreater(item["median"], 0, item)
             found.setdefault((item["scenario"], item["subject"]), set()).add(item["metric"])
         self.assertEqual(found, METRICS)
