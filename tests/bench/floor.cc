@@ -118,7 +118,9 @@ class Relay {
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) end.hung_up = true;
     Progress progress = Progress::kGoesOn;
     switch (flow.stage) {
-      case Stage::kAsked: progress = read_ask(flow); break;
+      case Stage::kAsked:
+        if ((events & ~uint32_t{EPOLLOUT}) != 0) progress = read_ask(flow);
+        break;
       case Stage::kDialling: progress = &end == &flow.origin ? answer(flow) : Progress::kGoesOn; break;
       case Stage::kJoined:
         if ((events & EPOLLOUT) != 0 && holds_bytes(*end.other)) progress = move(*end.other);
@@ -159,7 +161,7 @@ class Relay {
 
   Progress end_of(End& from) {
     from.ended = true;
-    ::shutdown(from.other->socket.get(), SHUT_WR);
+    if (!from.other->ended) ::shutdown(from.other->socket.get(), SHUT_WR);  // else both are closed now
     return Progress::kGoesOn;
   }
 
