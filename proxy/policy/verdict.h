@@ -47,8 +47,8 @@ struct Notice {
 struct Decider {
   Layer layer = Layer::kPop;
   Kind kind = Kind::kUnspecified;
-  std::string_view rule;
-  std::string_view configuration;  // of an exception: the steering configuration
+  std::string_view rule{};
+  std::string_view configuration{};  // of an exception: the steering configuration
 };
 
 struct Bypass {

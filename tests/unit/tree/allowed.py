@@ -41,6 +41,7 @@ DOORS = {
     "yaml-cpp/": ["proxy/config"],
     "sqlite3.h": ["events/store"],
     "zstd.h": ["proxy/report", "events/store", "events/ingest"],
+    "maxminddb.h": ["proxy/policy"],
     "libpsl.h": ["proxy/report"],
     "re2/": ["proxy/policy", "events/query", "events/store"],
     "grpcpp/": ["proxy/report", "proxy/pop", "proxy/client", "proxy/ctl", "events/ingest", "events/query",
