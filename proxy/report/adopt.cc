@@ -86,6 +86,8 @@ class SpoolAdopter {
     if (!spool->parts_.empty()) {
       cut_torn_tail(*spool, findings);
       spool->keep_for_adoption_ = !append_truncated(*spool, findings);
+      const Fd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      if (!opened || ::fsync(opened.get()) != 0) report_.problems.push_back(why("cannot sync", directory));
     }
     for (const Spool::Part& part : spool->parts_) root_.budget().charge_existing(part.bytes);
     report_.damaged_bytes += findings.damaged_bytes;
@@ -151,6 +153,8 @@ class SpoolAdopter {
       report_.problems.push_back("cannot read " + spool.path_of(part).string());
       return false;
     }
+    // What is shipped must not be lost to a power failure: its sequences would be given to other records.
+    if (!reader->sync()) report_.problems.push_back(why("cannot sync", spool.path_of(part)));
     if (&part != &spool.parts_.back()) findings.damaged_bytes += reader->take_damaged_bytes();
     findings.last_segment_valid_bytes = reader->offset();
     return true;

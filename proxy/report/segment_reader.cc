@@ -30,6 +30,10 @@ uint64_t SegmentReader::take_damaged_bytes() {
   return std::exchange(damaged_bytes_, 0);
 }
 
+bool SegmentReader::sync() {
+  return ::fdatasync(fd_.get()) == 0;
+}
+
 bool SegmentReader::fill(size_t bytes) {
   if (end_ - begin_ >= bytes) return true;
   if (begin_ > 0) {

@@ -27,6 +27,9 @@ class SegmentReader {
   // Forgets bytes read ahead: they may have been read while a frame was being written.
   void forget_ahead();
 
+  // Makes what was read durable: a killed writer may have left it in the page cache only.
+  bool sync();
+
   // End of the last valid frame.
   uint64_t offset() const { return offset_; }
   // Bytes skipped since this was last asked; after kEnd also those behind the last frame.

@@ -82,6 +82,7 @@ class Shipper::Impl {
         random_(options.seed != 0 ? options.seed : base::random_u64()) {
     thread_ = std::thread([this] { run(); });
     root_.set_listener([this] { inbox_.wake(); });
+    inbox_.wake();  // adopted spools are there already
   }
 
   ~Impl() {
