@@ -17,6 +17,9 @@ using events::v1::PageEvent;
 using events::v1::Record;
 using store::IncomingRecord;
 
+// The framing bounds records; what it lets through a block of the store can take.
+static_assert(report::record_bytes_max <= store::record_bytes_max);
+
 // Why a page event cannot be stored; empty if it can.
 std::string fault_of(const PageEvent& event, std::string_view id_prefix, const std::string& tenant) {
   const std::string& id = event.event_id();
@@ -39,7 +42,6 @@ IncomingRecord decode_record(const report::Entry& entry, google::protobuf::Arena
                              const std::string& tenant) {
   if (entry.kind == report::EntryKind::kEmpty) return {};
   const std::string_view bytes = base::as_text(entry.record);
-  if (bytes.size() > store::record_bytes_max) return poison(bytes, "the record is larger than 64 KiB");
   auto* record = google::protobuf::Arena::CreateMessage<Record>(&arena);
   if (!record->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return poison(bytes, "the record does not parse");

@@ -1,5 +1,6 @@
 // sluice-events: the event store of one tenant.
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -51,6 +52,7 @@ int run(const std::string& file, bool check) {
   config::set_up_log("sluice-events", config->message.log());
   const sigset_t signals = handled_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::umask(0077);  // the store's files are for this user only
   std::signal(SIGPIPE, SIG_IGN);
   auto server = server::EventServer::start(std::move(config).value());
   if (!server.ok()) {

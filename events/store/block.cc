@@ -60,7 +60,10 @@ base::Result<std::shared_ptr<const Block>> decode_block(uint64_t first_offset, i
   if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN) return damaged("no zstd frame");
   if (size > raw_bytes_max) return damaged("too large");
   block->raw.resize(static_cast<size_t>(size));
-  const size_t got = ZSTD_decompress(block->raw.data(), block->raw.size(), data.data(), data.size());
+  // A context is dear to make; one per thread is kept.
+  thread_local const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), &ZSTD_freeDCtx);
+  if (!context) return base::Error{"no memory for decompression"};
+  const size_t got = ZSTD_decompressDCtx(context.get(), block->raw.data(), block->raw.size(), data.data(), data.size());
   if (ZSTD_isError(got) || got != block->raw.size()) return damaged("zstd cannot read it");
   google::protobuf::io::CodedInputStream input(reinterpret_cast<const uint8_t*>(block->raw.data()),
                                                static_cast<int>(block->raw.size()));

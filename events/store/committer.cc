@@ -209,21 +209,26 @@ void Committer::take_final(const events::v1::Record& record, std::string_view by
   row.bytes = bytes;
   row.producer_id = producer_id;
   row.sequence = sequence;
-  row.id = record_id(record, producer_id, sequence);
+  if (record.has_page_event()) {
+    row.id = record.page_event().event_id();
+  } else {
+    row.id = group_.own_ids.emplace_back(record_id(producer_id, sequence));
+  }
   const int64_t timestamp = record_timestamp(record);
   row.key = key_of(timestamp, row.id);
   if (record.has_page_event()) {
-    group_.finals.emplace(row.id, true);
-    const auto known = open_events_.find(row.id);
+    const std::string& id = record.page_event().event_id();
+    group_.finals.insert(id);
+    const auto known = open_events_.find(id);
     if (known != open_events_.end() && key_time(known->second.key) == key_time(row.key)) {
       row.key = known->second.key;
       row.first_offset = known->second.first_offset;
     }
-    if (const auto change = group_.opens.find(row.id); change != group_.opens.end()) {
+    if (const auto change = group_.opens.find(id); change != group_.opens.end()) {
       change->second.record = nullptr;
       if (!change->second.known) group_.opens.erase(change);
     } else if (known != open_events_.end()) {
-      group_.opens.emplace(row.id, OpenChange{nullptr, known->second, true});
+      group_.opens.emplace(id, OpenChange{nullptr, known->second, true});
     }
   }
   DayGroup& day = group_.days[day_of(timestamp, now_ms_, day_clamp_ms)];

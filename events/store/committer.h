@@ -6,11 +6,14 @@
 // from the files. Day files may then hold more than the catalogue says ("in doubt"): their `applied` rows, and the ids
 // of their rows, keep what comes again from being stored twice.
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -83,7 +86,8 @@ class Committer {
   struct Group {
     std::map<int64_t, DayGroup> days;
     std::unordered_map<std::string, OpenChange> opens;
-    std::unordered_map<std::string, bool> finals;  // ids, for opens that come after them
+    std::unordered_set<std::string_view> finals;  // ids, for opens that come after them
+    std::deque<std::string> own_ids;              // of records that bring none
     std::unordered_map<uint64_t, ProducerState> producers;
     std::vector<DeadLetter> dead_letters;
   };

@@ -92,16 +92,33 @@ bool DayFile::contains(int64_t key, std::string_view id) {
   }
 }
 
+// The ordinary case, found out cheaply: no two rows and no row of the file share a key.
+bool DayFile::keys_are_free(const std::vector<FinalRow>& rows) {
+  std::vector<int64_t> keys;
+  keys.reserve(rows.size());
+  for (const FinalRow& row : rows) keys.push_back(row.key);
+  std::sort(keys.begin(), keys.end());
+  if (std::adjacent_find(keys.begin(), keys.end()) != keys.end()) return false;
+  return std::none_of(keys.begin(), keys.end(), [&](int64_t key) {
+    if (key > info_.max_key) return false;
+    find_key_.bind(1, key);
+    const bool found = find_key_.step() == Step::kRow;
+    find_key_.reset();
+    return found;
+  });
+}
+
 // Gives each row a free key; drops a row whose id is there already. Rows of one millisecond that hash alike form a
 // chain of neighbouring keys, which never has holes because final records are never deleted one by one.
 size_t DayFile::settle_keys(std::vector<FinalRow>& rows) {
-  std::unordered_map<int64_t, const std::string*> taken;
+  if (keys_are_free(rows)) return 0;
+  std::unordered_map<int64_t, std::string_view> taken;
   taken.reserve(rows.size());
   const int64_t known_until = key_time(info_.max_key);
   const auto is_duplicate = [&](FinalRow& row) {
     for (;; row.key = next_key(row.key)) {
-      if (const auto [at, fresh] = taken.try_emplace(row.key, &row.id); !fresh) {
-        if (*at->second == row.id) return true;
+      if (const auto [at, fresh] = taken.try_emplace(row.key, row.id); !fresh) {
+        if (at->second == row.id) return true;
         continue;
       }
       if (key_time(row.key) > known_until) return false;
@@ -115,7 +132,7 @@ size_t DayFile::settle_keys(std::vector<FinalRow>& rows) {
     }
   };
   std::vector<FinalRow> kept;
-  kept.reserve(rows.size());  // `taken` points to ids: rows must not move while they are compared
+  kept.reserve(rows.size());
   std::vector<bool> drop(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) drop[i] = is_duplicate(rows[i]);
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -34,7 +34,7 @@ struct FinalRow {
   std::string_view bytes;
   uint64_t producer_id = 0;
   uint64_t sequence = 0;
-  std::string id;
+  std::string_view id;
   int64_t key = 0;
   std::optional<uint64_t> first_offset;  // store offset at which the event was first seen, as open; none = now
   uint64_t offset = 0;                   // given by DayFile::write
@@ -63,6 +63,7 @@ class DayFile {
  private:
   DayFile() = default;
   void load();
+  bool keys_are_free(const std::vector<FinalRow>& rows);
   size_t settle_keys(std::vector<FinalRow>& rows);
   void write_blocks(const std::vector<FinalRow>& rows, int64_t ingested_time);
   void write_rows(const std::vector<FinalRow>& rows, int64_t ingested_time);

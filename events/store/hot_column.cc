@@ -33,9 +33,6 @@ const std::vector<HotColumn> columns = {
     {"bypass_reason_code", number},
     {"policy_kind", number},
     {"close_reason", number},
-    {"error_stage", number},
-    {"access_method", number},
-    {"traffic_type", number},
     {"status", number},
     {"dstport", number},
     {"client_bytes", number},
@@ -51,7 +48,6 @@ const std::vector<HotColumn> columns = {
     {"policy", word},
     {"process_name", word},
     {"device_id", word},
-    {"hostname", word},
     {"sni", word},
     {"observed_by", word},
     {"event_id", word},
@@ -110,9 +106,6 @@ void bind_page_event(Binder& to, const PageEvent& event, std::string_view observ
   to.integer(event.bypass_reason_code());
   to.integer(event.policy_kind());
   to.integer(event.close_reason());
-  to.integer(event.error_stage());
-  to.integer(event.access_method());
-  to.integer(event.traffic_type());
   to.integer(event.status());
   to.integer(event.dstport());
   to.integer(event.client_bytes());
@@ -128,7 +121,6 @@ void bind_page_event(Binder& to, const PageEvent& event, std::string_view observ
   to.text(event.policy());
   to.text(event.process_name());
   to.text(event.device_id());
-  to.text(event.hostname());
   to.text(event.sni());
   to.text(observed_by);
   to.text(id);
@@ -179,8 +171,7 @@ const std::string& hot_column_marks() {
   return text;
 }
 
-std::string record_id(const Record& record, uint64_t producer_id, uint64_t sequence) {
-  if (record.has_page_event()) return record.page_event().event_id();
+std::string record_id(uint64_t producer_id, uint64_t sequence) {
   return base::hex16(producer_id) + "-s" + std::to_string(sequence);
 }
 

@@ -27,9 +27,8 @@ const std::string& hot_column_names();
 const std::string& hot_column_definitions();
 const std::string& hot_column_marks();
 
-// Identity of a record within the store: what stands in the column event_id. Page events have their own; others get
-// one of producer and sequence.
-std::string record_id(const events::v1::Record& record, uint64_t producer_id, uint64_t sequence);
+// What stands in the column event_id for a record that is no page event.
+std::string record_id(uint64_t producer_id, uint64_t sequence);
 // Start of a page event, time of any other record.
 int64_t record_timestamp(const events::v1::Record& record);
 

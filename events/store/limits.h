@@ -40,6 +40,7 @@ inline constexpr int write_cache_kib = 256 << 10;  // indexes of a busy day; hit
 inline constexpr int read_cache_kib = 16 << 10;
 // The log is copied into the file at this size: large, because hot pages are then copied once for many commits.
 inline constexpr int wal_checkpoint_pages = 16'384;
+inline constexpr int64_t wal_bytes_kept = int64_t{64} << 20;  // of a log that one large commit made longer
 // How long after a failed write the next attempt may be: short, because nothing is acknowledged meanwhile.
 inline constexpr std::chrono::milliseconds write_retry{1'000};
 inline constexpr int busy_timeout_ms = 5'000;

@@ -79,6 +79,9 @@ std::string_view Statement::blob(int column) const {
 }
 
 base::Result<std::unique_ptr<Database>> Database::open(const std::string& path, Mode mode) {
+  // Before the first use of SQLite: its own count of memory costs a lock around each allocation.
+  static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(configured);
   std::unique_ptr<Database> database(new Database(path));
   const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                     (mode == Mode::kWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
@@ -95,6 +98,7 @@ base::Result<std::unique_ptr<Database>> Database::open(const std::string& path, 
     database->execute("PRAGMA synchronous=FULL");
     database->execute("PRAGMA cache_size=-" + std::to_string(write_cache_kib));
     database->execute("PRAGMA wal_autocheckpoint=" + std::to_string(wal_checkpoint_pages));
+    database->execute("PRAGMA journal_size_limit=" + std::to_string(wal_bytes_kept));
   } else {
     database->execute("PRAGMA cache_size=-" + std::to_string(read_cache_kib));
     sqlite3_progress_handler(database->handle_, progress_instructions, &Database::on_progress, database.get());

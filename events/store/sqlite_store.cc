@@ -1,6 +1,7 @@
 #include "events/store/sqlite_store.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -102,6 +103,7 @@ bool SqliteStore::has_room() const {
 }
 
 void SqliteStore::run_writer() {
+  ::pthread_setname_np(::pthread_self(), "store-writer");
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return closing_ || !queue_.empty() || !tasks_.empty(); });

@@ -30,9 +30,21 @@ AppendResult append(SqliteStore& store, uint64_t first, uint64_t count) {
   return promise.get_future().get();
 }
 
+// A mount namespace for this process; without root in a user namespace where we are.
+bool own_mounts() {
+  const uid_t uid = ::getuid();
+  if (uid != 0) {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+    std::ofstream("/proc/self/uid_map") << "0 " << uid << " 1";
+  } else if (::unshare(CLONE_NEWNS) != 0) {
+    return false;
+  }
+  return ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
 // What the child found wrong, as its exit code; 0 is nothing.
 int on_small_disk(const std::string& directory) {
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return no_mount;
+  if (!own_mounts()) return no_mount;
   if (::mount("tmpfs", directory.c_str(), "tmpfs", 0, "size=12m") != 0) return no_mount;
   const std::string ballast = directory + "/ballast";
   std::ofstream(ballast) << std::string(6 << 20, 'x');

@@ -109,7 +109,7 @@ inline v1::PublishRequest wire_batch(uint64_t first_seq, const std::vector<v1::R
       const std::string& id = record.page_event().event_id();
       const bool open = record.page_event().state() == v1::STATE_OPEN;
       entry.kind = open ? report::EntryKind::kOpen : report::EntryKind::kFinal;
-      entry.counter = base::parse_decimal(std::string_view(id).substr(id.find('-') + 1)).value_or(0);
+      entry.counter = base::parse_decimal(std::string_view(id).substr(id.find('-') + 1)).value_or(1);
     }
     entry.record = base::as_bytes(bytes);
     report::append_entry(payload, entry);

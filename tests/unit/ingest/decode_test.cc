@@ -2,7 +2,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "events/store/limits.h"
 #include "tests/support/event_source.h"
 #include "tests/unit/store/store_fixture.h"
 
@@ -43,15 +42,31 @@ TEST_CASE("what cannot be stored is a dead letter with a reason, and the rest go
                                           store::page(1, 5)};
   records[1].mutable_page_event()->clear_state();
   records[2].mutable_page_event()->set_tenant("another");
-  records[3].mutable_page_event()->set_url(std::string(store::record_bytes_max, 'x'));
+  records[3].mutable_page_event()->set_event_id("0000000000000001-x");
   auto batch = decode(support::wire_batch(1, records, true));
   REQUIRE(batch.ok());
-  const char* reasons[] = {"producer's id", "no known state", "another tenant", "larger than 64 KiB"};
+  const char* reasons[] = {"producer's id", "no known state", "another tenant", "producer's id"};
   for (size_t i = 0; i < 4; ++i) {
     CHECK(batch->records[i].kind == Kind::kPoison);
     CHECK(batch->records[i].reason.find(reasons[i]) != std::string::npos);
   }
   CHECK(batch->records[4].kind == Kind::kFinal);
+
+  std::vector<uint8_t> payload;
+  for (const std::string_view bytes : {"\x0a\x7f"
+                                       "cut off",
+                                       "\xaa\x06\x01x"}) {  // no Record; a kind of the future
+    report::append_entry(payload, {report::EntryKind::kOther, 0, base::as_bytes(bytes)});
+  }
+  events::v1::PublishRequest request;
+  request.mutable_batch()->set_first_seq(1);
+  request.mutable_batch()->set_count(2);
+  request.mutable_batch()->set_payload(payload.data(), payload.size());
+  request.mutable_batch()->set_crc32c(base::crc32c(payload));
+  batch = decode(request);
+  REQUIRE(batch.ok());
+  CHECK(batch->records[0].reason == "the record does not parse");
+  CHECK(batch->records[1].reason == "the record is of a kind that this store does not know");
 }
 
 TEST_CASE("a damaged batch is refused as a whole") {
