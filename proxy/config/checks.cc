@@ -127,6 +127,13 @@ std::string Checks::readable_file(const std::string& path, const std::string& te
   return file;
 }
 
+std::string Checks::file_or_folder(const std::string& path, const std::string& text) {
+  std::string found = absolute(text);
+  std::error_code error;
+  if (!std::filesystem::exists(found, error)) problem(path, "there is no file or folder " + found);
+  return found;
+}
+
 std::string Checks::folder(const std::string& path, const std::string& text) {
   std::string folder = absolute(text);
   std::error_code error;

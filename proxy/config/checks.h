@@ -53,6 +53,8 @@ class Checks {
   std::string absolute(const std::string& text) const;
   // Absolute form of a file that must be there and readable.
   std::string readable_file(const std::string& path, const std::string& text);
+  // Absolute form of what must be there.
+  std::string file_or_folder(const std::string& path, const std::string& text);
   // Absolute form of a folder that may be there.
   std::string folder(const std::string& path, const std::string& text);
 

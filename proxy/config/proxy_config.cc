@@ -181,6 +181,7 @@ void check_proxy(Checks& checks, v1::Proxy& proxy) {
   proxy.mutable_workers();  // count 0 is `auto`; the loader has checked any other
   check_listeners(checks, proxy);
   check_origin(checks, *proxy.mutable_origin());
+  if (!proxy.policy().empty()) proxy.set_policy(checks.file_or_folder("policy", proxy.policy()));
   check_spool(checks, *proxy.mutable_spool());
   if (proxy.has_events()) {
     v1::EventStore& events = *proxy.mutable_events();

@@ -23,6 +23,7 @@ std::unique_ptr<FlowDriver> FlowDriver::open(FlowHost& host, int fd, const base:
   std::unique_ptr<FlowDriver> driver(new FlowDriver(host, peer, std::move(settings), std::move(dial_settings)));
   driver->end(Side::kClient).stream = net::TcpStream::adopt(host.loop, fd, *driver);
   if (driver->end(Side::kClient).stream == nullptr) return nullptr;
+  host.begin_event(driver->machine_.record());
   driver->deliver(flow::Opened{});
   driver->arm();
   return driver;
@@ -38,6 +39,10 @@ FlowDriver::~FlowDriver() {
   host_.loop.not_soon(*this);
 }
 
+void FlowDriver::reconfigure(std::shared_ptr<const flow::Settings> settings) {
+  if (!closed_ && !machine_.done()) deliver(flow::PolicyChanged{std::move(settings), spliced()});
+}
+
 void FlowDriver::shutdown(CloseReason reason) {
   if (!closed_ && !machine_.done()) deliver(flow::Shutdown{reason, spliced()});
 }
@@ -48,7 +53,7 @@ void FlowDriver::rewrite_record() {
     record.client_bytes = splicer_->bytes().client;
     record.server_bytes = splicer_->bytes().server;
   }
-  const bool open = record.event_counter != 0 && record.close_reason == CloseReason::kUnspecified;
+  const bool open = record.revision != 0 && record.close_reason == CloseReason::kUnspecified;
   if (open) host_.write_record(record, flow::Record::State::kOpen);
 }
 

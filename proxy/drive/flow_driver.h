@@ -27,6 +27,8 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
                                           std::shared_ptr<const DialSettings> dial_settings);
   ~FlowDriver() override;
 
+  // The configuration was reloaded.
+  void reconfigure(std::shared_ptr<const flow::Settings> settings);
   // The PoP ends the flow.
   void shutdown(flow::CloseReason reason);
   // Writes the record once more, as it is now (a new spool segment begins with the events still open).

@@ -25,6 +25,8 @@ class FlowHost {
   FlowHost(net::Loop& host_loop, net::Resolver& host_resolver, std::span<uint8_t> copy_buffer)
       : loop(host_loop), resolver(host_resolver), buffer(copy_buffer) {}
 
+  // Gives a new flow its event id.
+  virtual void begin_event(flow::FlowRecord& record) = 0;
   // Puts the record into this turn's write to the spool.
   virtual void write_record(flow::FlowRecord& record, flow::Record::State state) = 0;
   // Calls driver.records_written() once the kernel has every record handed over so far; before this turn ends, unless

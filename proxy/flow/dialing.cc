@@ -1,21 +1,32 @@
 #include "proxy/flow/dialing.h"
 
 #include "proxy/flow/limits.h"
+#include "proxy/flow/policy_question.h"
 #include "proxy/flow/proxy_flow.h"
 
 namespace sluice::flow {
 
 void Dialing::on(DialDone&& input, const StageContext& context) {
-  if (input.address.port != 0) context.record.destination = input.address;
+  if (input.address.port != 0) {
+    context.record.destination = input.address;
+    context.record.dialled = true;
+  }
   if (input.failure != CloseReason::kUnspecified) {
     refuse(context, dialect_, Stage::kDialing, input.failure, input.detail);
     return;
   }
-  // From here on bytes leave for this flow: its record goes first.
-  context.write_record(Record::State::kOpen);
-  context.send(Side::kClient, dialect_ == Dialect::kHttp ? std::string("HTTP/1.1 200 Connection established\r\n\r\n")
-                                                         : wire::socks_reply(wire::SocksReply::kSucceeded));
-  context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
+  const policy::Verdict verdict = ask_policy(context, Known::kAddress, policy::Protocol::kNotYet);
+  if (verdict.decision == policy::Decision::kBlock) {
+    note_verdict(context, verdict);
+    Blocking blocking(context.now + context.settings.timeouts.client_hello);
+    blocking.start(dialect_, std::move(held_), client_ended_, context);
+    return;
+  }
+  // From here on bytes leave for this flow: its record goes first, unless it is not yet known whether there may be one.
+  const bool undecided = verdict.decision == policy::Decision::kUndecided;
+  if (!undecided) context.record.recorded = verdict.decision != policy::Decision::kSplice || verdict.bypass.recorded;
+  if (!undecided) context.write_record(Record::State::kOpen);
+  grant(context, dialect_);
   Peeking peeking(context.now + context.settings.timeouts.idle);
   peeking.start(std::move(held_), client_ended_, context);
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Dialing: the driver resolves, checks and connects; we keep what the client sends meanwhile (a ClientHello sent behind
-// its CONNECT). The dialer has its own deadline and always answers.
+// Dialing: policy let the name pass; the driver resolves, checks and connects; we keep what the client sends meanwhile
+// (a ClientHello sent behind its CONNECT). The dialer has its own deadline and always answers.
 #include <optional>
 
 #include "proxy/flow/refusal.h"
@@ -20,6 +20,7 @@ class Dialing {
   void on(ReadEnded&& input, const StageContext& context);
   void on(Reset&& input, const StageContext& context);
   void on(Shutdown&& input, const StageContext& context);
+  void on(PolicyChanged&&, const StageContext&) {}  // asked when the address is known
   std::optional<base::Time> deadline() const { return std::nullopt; }
 
  private:

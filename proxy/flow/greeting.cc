@@ -1,6 +1,7 @@
 #include "proxy/flow/greeting.h"
 
 #include "proxy/flow/limits.h"
+#include "proxy/flow/policy_question.h"
 #include "proxy/flow/proxy_flow.h"
 
 namespace sluice::flow {
@@ -210,6 +211,13 @@ void Greeting::dial(wire::Authority authority, const StageContext& context) {
   if (!context.settings.port_allowed(authority.port)) {
     refuse_here(CloseReason::kPortNotAllowed,
                 "Port " + std::to_string(authority.port) + " is not in allow_ports of this proxy.", context);
+    return;
+  }
+  const policy::Verdict verdict = ask_policy(context, Known::kAuthority, policy::Protocol::kNotYet);
+  if (verdict.decision == policy::Decision::kBlock) {
+    note_verdict(context, verdict);
+    Blocking blocking(context.now + context.settings.timeouts.client_hello);
+    blocking.start(dialect_, std::move(held_), client_ended_, context);
     return;
   }
   context.out.emplace_back(Dial{std::move(authority)});

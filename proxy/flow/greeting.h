@@ -24,6 +24,7 @@ class Greeting {
   void on(AuthDone&& input, const StageContext& context);
   void on(Tick&& input, const StageContext& context);
   void on(Shutdown&& input, const StageContext& context);
+  void on(PolicyChanged&&, const StageContext&) {}  // asked when the request is understood
   std::optional<base::Time> deadline() const { return deadline_; }
 
  private:

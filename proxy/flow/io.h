@@ -1,5 +1,6 @@
 #pragma once
 // What a flow hears (Input) and what it asks for (Action). The machine performs nothing itself.
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -9,6 +10,7 @@
 #include "proxy/base/ip.h"
 #include "proxy/base/time.h"
 #include "proxy/flow/record.h"
+#include "proxy/flow/settings.h"
 #include "proxy/wire/authority.h"
 
 namespace sluice::flow {
@@ -67,7 +69,14 @@ struct Shutdown {
   SpliceBytes bytes;  // while splicing
 };
 
-using Input = std::variant<Opened, Received, ReadEnded, Reset, AuthDone, DialDone, SpliceEnded, Tick, Shutdown>;
+// The configuration was reloaded.
+struct PolicyChanged {
+  std::shared_ptr<const Settings> settings;
+  SpliceBytes bytes;  // while splicing
+};
+
+using Input =
+    std::variant<Opened, Received, ReadEnded, Reset, AuthDone, DialDone, SpliceEnded, Tick, Shutdown, PolicyChanged>;
 
 // ---- actions
 

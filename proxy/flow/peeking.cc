@@ -1,14 +1,14 @@
 #include "proxy/flow/peeking.h"
 
 #include "proxy/flow/limits.h"
+#include "proxy/flow/policy_question.h"
 #include "proxy/flow/proxy_flow.h"
 #include "proxy/flow/refusal.h"
 #include "proxy/wire/authority.h"
+#include "proxy/wire/http1.h"
 #include "proxy/wire/ja4.h"
 
 namespace sluice::flow {
-
-namespace {
 
 void note_hello(const wire::ClientHello& hello, FlowRecord& record) {
   if (!hello.server_name.empty()) {
@@ -23,6 +23,8 @@ void note_hello(const wire::ClientHello& hello, FlowRecord& record) {
   record.ja4_raw = wire::ja4_raw(hello);
 }
 
+namespace {
+
 CloseReason close_reason_of(wire::HelloError error) {
   return error == wire::HelloError::kTooLarge ? CloseReason::kClientHelloTooLarge : CloseReason::kClientHelloMalformed;
 }
@@ -33,7 +35,7 @@ void Peeking::start(base::Chunk held, bool client_ended, const StageContext& con
   held_ = std::move(held);
   client_ended_ = client_ended;
   if (!held_.empty()) deadline_ = context.now + context.settings.timeouts.client_hello;
-  const bool over = held_.empty() ? client_ended_ && splice(context) : look(context);
+  const bool over = held_.empty() ? client_ended_ && decide(nullptr, context) : look(context);
   if (!over) context.go(std::move(*this));
 }
 
@@ -96,28 +98,42 @@ bool Peeking::look(const StageContext& context) {
 
 bool Peeking::decide(const wire::ClientHello* hello, const StageContext& context) {
   FlowRecord& record = context.record;
+  record.client_bytes = held_.size();
   if (hello != nullptr) {
     note_hello(*hello, record);
     // The name that was checked and dialled must be the name that is spoken to (domain fronting).
     const bool authority_is_name = !base::IpAddress::parse(record.host);
     if (authority_is_name && !record.sni.empty() && record.sni != record.host) {
-      record.client_bytes = held_.size();
-      refuse_tls(context, CloseReason::kSniMismatch, PolicyKind::kDestination, "name binding");
+      record.policy_kind = PolicyKind::kDestination;
+      record.policy = "name binding";
+      refuse_tls(context, CloseReason::kSniMismatch);
       return true;
     }
   }
-  return splice(context);
+  const policy::Protocol protocol = hello != nullptr ? policy::Protocol::kTls : protocol_of(held_.view());
+  const policy::Verdict verdict = ask_policy(context, Known::kSpoken, protocol);
+  note_verdict(context, verdict);
+  const bool passes = verdict.decision == policy::Decision::kSplice || verdict.decision == policy::Decision::kIntercept;
+  return passes ? splice(context) : block(protocol, verdict.notice, context);
+}
+
+bool Peeking::block(policy::Protocol protocol, const policy::Notice* notice, const StageContext& context) {
+  FlowRecord& record = context.record;
+  record.action = Verdict::kBlock;
+  if (protocol == policy::Protocol::kTls) {
+    refuse_tls(context, CloseReason::kPolicyBlock);
+  } else if (protocol == policy::Protocol::kHttp) {
+    wire::RequestHeadParser parser;
+    const auto head = parser.feed(held_.view());
+    const std::string* accept = head.is_complete() ? wire::find_field(head.value().fields, "accept") : nullptr;
+    refuse_page(context, notice, accept == nullptr ? "" : *accept);
+  } else {
+    end(CloseReason::kUnknownProtocol, context);
+  }
+  return true;
 }
 
 bool Peeking::splice(const StageContext& context) {
-  FlowRecord& record = context.record;
-  record.action = Verdict::kBypass;
-  record.policy_kind = PolicyKind::kSslDecryption;
-  record.policy = "interception off";
-  record.bypass_mode = BypassMode::kDoNotDecrypt;
-  record.bypass_reason_code = BypassReasonCode::kInterceptionOff;
-  record.bypass_reason = "Interception is not configured on this PoP";
-  record.client_bytes = held_.size();
   context.write_record(Record::State::kOpen);
   const Timeouts& timeouts = context.settings.timeouts;
   context.out.emplace_back(

@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "proxy/flow/stage_context.h"
+#include "proxy/policy/facts.h"
+#include "proxy/policy/verdict.h"
 #include "proxy/wire/client_hello.h"
 
 namespace sluice::flow {
@@ -25,12 +27,14 @@ class Peeking {
   void on(Reset&& input, const StageContext& context);
   void on(Tick&& input, const StageContext& context);
   void on(Shutdown&& input, const StageContext& context);
+  void on(PolicyChanged&&, const StageContext&) {}  // asked when the first bytes are understood
   std::optional<base::Time> deadline() const { return deadline_; }
 
  private:
   // True when the stage is over.
   bool look(const StageContext& context);
   bool decide(const wire::ClientHello* hello, const StageContext& context);
+  bool block(policy::Protocol protocol, const policy::Notice* notice, const StageContext& context);
   bool splice(const StageContext& context);
   bool end(CloseReason reason, const StageContext& context) const;
 
@@ -40,5 +44,8 @@ class Peeking {
   base::Chunk origin_held_;
   wire::ClientHelloPeek peek_;
 };
+
+// What the record keeps of a hello.
+void note_hello(const wire::ClientHello& hello, FlowRecord& record);
 
 }  // namespace sluice::flow

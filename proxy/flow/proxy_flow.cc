@@ -29,10 +29,12 @@ constexpr const char* input_name<Tick> = "tick";
 template <>
 constexpr const char* input_name<Shutdown> = "shutdown";
 
+template <>
+constexpr const char* input_name<PolicyChanged> = "policy_changed";
+
 template <class StageT, class InputT>
-const char* unexpected_pair() {
-  static const std::string pair = std::string("unexpected ") + input_name<InputT> + " in " + StageT::name;
-  return pair.c_str();
+std::string unexpected_pair() {
+  return std::string("unexpected ") + input_name<InputT> + " in " + StageT::name;
 }
 
 }  // namespace
@@ -48,6 +50,7 @@ ProxyFlow::ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpo
 
 void ProxyFlow::handle(Input&& input, base::Time now, Outbox& out) {
   SLUICE_ASSERT(!done());
+  if (const auto* changed = std::get_if<PolicyChanged>(&input)) settings_ = changed->settings;
   const StageContext context{*this, *settings_, record_, now, out};
   std::visit(
       [&](auto& stage, auto&& item) {
@@ -78,10 +81,10 @@ const char* ProxyFlow::stage_name() const {
 
 void StageContext::finish(CloseReason reason, Stage stage) const {
   if (record.action == Verdict::kUnspecified) record.action = Verdict::kAllow;
-  const bool recorded = record.close_reason != CloseReason::kUnspecified;
+  const bool ended = record.close_reason != CloseReason::kUnspecified;
   record.close_reason = reason;
   record.error_stage = stage;
-  if (!recorded) write_record(Record::State::kClosed);
+  if (!ended) write_record(Record::State::kClosed);
   out.emplace_back(Close{reason});
   go(Done{reason});
 }

@@ -2,8 +2,9 @@
 // ProxyFlow: the machine of one proxied flow, from the first byte of the client to the final record.
 //
 //   Greeting --authority--> Dialing --connected, 200--> Peeking --decided--> Splicing --ended--> Done
-//      |                       |                           |                                      ^
-//      +------ refused --------+--------- failed ----------+--> Refusing --client closed, 2 s ----+
+//      |  |                    |                           |                                      ^
+//      |  +--- policy blocks --+---> Blocking --heard--+   |                                      |
+//      +------ refused --------+--------- failed ------+---+--> Refusing --client closed, 2 s ----+
 //
 // It performs nothing: it takes an input and the time, and appends actions (io.h). Never re-entered, never blocks,
 // never throws. A (stage, input) pair without a handler closes the flow with a reason that names the pair. Not
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <variant>
 
+#include "proxy/flow/blocking.h"
 #include "proxy/flow/dialing.h"
 #include "proxy/flow/greeting.h"
 #include "proxy/flow/io.h"
@@ -26,7 +28,7 @@ namespace sluice::flow {
 
 class ProxyFlow {
  public:
-  using Stages = std::variant<Greeting, Dialing, Peeking, Splicing, Refusing, Done>;
+  using Stages = std::variant<Greeting, Dialing, Peeking, Splicing, Blocking, Refusing, Done>;
 
   ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpoint& source, base::Time now,
             base::WallTime wall);

@@ -4,6 +4,7 @@
 // the core may not depend on protobuf.
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "proxy/base/ip.h"
 #include "proxy/base/time.h"
@@ -121,8 +122,9 @@ enum class Ech : uint8_t { kUnspecified = 0, kNone = 1, kOuter = 2, kInner = 3 }
 
 struct FlowRecord {
   // identity
-  uint64_t event_counter = 0;  // with the producer's id it is the event_id; 0 until allocated
-  uint32_t revision = 0;       // of the last revision handed out
+  uint64_t producer_id = 0;  // with the counter it is the event_id, given when the flow begins
+  uint64_t event_counter = 0;
+  uint32_t revision = 0;  // of the last revision handed out
 
   // time
   base::WallTime start{};  // accept
@@ -136,7 +138,12 @@ struct FlowRecord {
   // where
   std::string host;  // lower-case A-label or address literal, as asked for
   HostSource host_source = HostSource::kUnspecified;
-  base::Endpoint destination;  // address dialled; port 0 until known
+  base::Endpoint destination;  // port asked for; the address once it is dialled
+  bool dialled = false;        // destination.address is meant
+  std::string app;             // of the host, by policy's catalogue
+  std::string app_category;
+  std::string category;
+  std::vector<std::string> other_categories;
 
   // bytes at the client's side, after the CONNECT or SOCKS reply
   uint64_t client_bytes = 0;
@@ -144,11 +151,16 @@ struct FlowRecord {
 
   // verdict
   Verdict action = Verdict::kUnspecified;
-  const char* policy = "";  // static name of the built-in rule that decided; lives as long as the program
+  std::string policy;  // name of the rule that decided
   PolicyKind policy_kind = PolicyKind::kUnspecified;
   BypassMode bypass_mode = BypassMode::kNone;
   BypassReasonCode bypass_reason_code = BypassReasonCode::kUnspecified;
-  const char* bypass_reason = "";
+  std::string bypass_reason;
+  std::string ssl_policy;    // the SSL decryption policy that matched
+  std::string notification;  // shown to the person who was blocked
+  std::string policy_version;
+  bool recorded = true;  // false: policy wants this bypass counted, not recorded
+  bool begun = false;    // a first record was asked for
   CloseReason close_reason = CloseReason::kUnspecified;
   Stage error_stage = Stage::kUnspecified;
 

@@ -1,8 +1,7 @@
 #include "proxy/flow/refusal.h"
 
-#include <iterator>
-
 #include "proxy/base/assert.h"
+#include "proxy/flow/block_page.h"
 #include "proxy/flow/proxy_flow.h"
 #include "proxy/wire/http1.h"
 #include "proxy/wire/proxy_status.h"
@@ -122,18 +121,36 @@ void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReas
   context.go(Refusing(context.now, reason));
 }
 
-void refuse_tls(const StageContext& context, CloseReason reason, PolicyKind kind, const char* policy) {
-  static constexpr uint8_t alert[] = {21, 3, 3, 0, 2, 2, 49};  // record type alert, TLS 1.2, fatal, access_denied
-  context.record.action = Verdict::kBlock;
-  context.record.policy_kind = kind;
-  context.record.policy = policy;
-  context.record.close_reason = reason;
-  context.record.error_stage = Stage::kPeeking;
-  context.record.server_bytes += std::size(alert);
+void grant(const StageContext& context, Dialect dialect) {
+  context.send(Side::kClient, dialect == Dialect::kHttp ? std::string("HTTP/1.1 200 Connection established\r\n\r\n")
+                                                        : wire::socks_reply(wire::SocksReply::kSucceeded));
+  context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
+}
+
+namespace {
+// Our answer stands in the tunnel: it counts as bytes down.
+void refuse_inside(const StageContext& context, CloseReason reason, base::Chunk answer) {
+  FlowRecord& record = context.record;
+  record.action = Verdict::kBlock;
+  record.recorded = true;  // a block is never silent
+  record.close_reason = reason;
+  record.error_stage = Stage::kPeeking;
+  record.server_bytes += answer.size();
   context.write_record(Record::State::kClosed);
-  context.out.emplace_back(Send{Side::kClient, base::Chunk::copy_of(base::ByteView(alert))});
+  context.out.emplace_back(Send{Side::kClient, std::move(answer)});
   context.out.emplace_back(EndWrite{Side::kClient});
   context.go(Refusing(context.now, reason));
+}
+}  // namespace
+
+void refuse_tls(const StageContext& context, CloseReason reason) {
+  static constexpr uint8_t alert[] = {21, 3, 3, 0, 2, 2, 49};  // record type alert, TLS 1.2, fatal, access_denied
+  refuse_inside(context, reason, base::Chunk::copy_of(base::ByteView(alert)));
+}
+
+void refuse_page(const StageContext& context, const policy::Notice* notice, std::string_view accept) {
+  refuse_inside(context, CloseReason::kPolicyBlock,
+                base::Chunk::copy_of(block_page(context.record, notice, context.settings.pop_name, accept)));
 }
 
 }  // namespace sluice::flow

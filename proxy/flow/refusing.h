@@ -21,6 +21,7 @@ class Refusing {
   void on(Reset&& input, const StageContext& context) {
     if (input.side == Side::kClient) close(context);
   }
+  void on(PolicyChanged&&, const StageContext&) {}
   void on(AuthDone&&, const StageContext&) {}  // the head's deadline came first
   void on(Tick&&, const StageContext& context) { close(context); }
   void on(Shutdown&&, const StageContext& context) { close(context); }

@@ -1,13 +1,15 @@
 #pragma once
 // What the operator configured, as the core needs it: one immutable snapshot per listener, shared by its flows. A
-// reload makes new snapshots; flows keep the one they began with.
+// reload makes new snapshots; PolicyChanged hands them to the flows that are open.
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "proxy/base/ip.h"
 #include "proxy/base/time.h"
 #include "proxy/flow/record.h"
+#include "proxy/policy/policy.h"
 
 namespace sluice::flow {
 
@@ -27,6 +29,7 @@ struct Settings {
   bool authentication = false;  // user and password are required
   std::vector<uint16_t> allow_ports{443, 80};
   Timeouts timeouts;
+  std::shared_ptr<const policy::Policy> policy;  // null: every flow is spliced
 
   bool source_allowed(const base::IpAddress& source) const;
   bool port_allowed(uint16_t port) const;

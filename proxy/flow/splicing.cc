@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proxy/flow/limits.h"
+#include "proxy/flow/policy_question.h"
 #include "proxy/flow/proxy_flow.h"
 
 namespace sluice::flow {
@@ -50,6 +51,17 @@ void Splicing::on(Shutdown&& input, const StageContext& context) {
   note(input.bytes, context.record);
   abort_both(context);
   context.finish(input.reason, Stage::kSplicing);
+}
+
+// A flow that began under another policy: it ends if its name is blocked now.
+void Splicing::on(PolicyChanged&& input, const StageContext& context) {
+  note(input.bytes, context.record);
+  const auto protocol = context.record.tls_version != 0 ? policy::Protocol::kTls : policy::Protocol::kOther;
+  const policy::Verdict verdict = ask_policy(context, Known::kSpoken, protocol);
+  if (verdict.decision != policy::Decision::kBlock) return;
+  note_verdict(context, verdict);
+  abort_both(context);
+  context.finish(CloseReason::kPolicyChanged, Stage::kSplicing);
 }
 
 }  // namespace sluice::flow

@@ -15,6 +15,7 @@ class Splicing {
   void on(SpliceEnded&& input, const StageContext& context);
   void on(Tick&& input, const StageContext& context);
   void on(Shutdown&& input, const StageContext& context);
+  void on(PolicyChanged&& input, const StageContext& context);
   std::optional<base::Time> deadline() const;
 
  private:

@@ -20,7 +20,12 @@ struct StageContext {
   Outbox& out;
 
   void send(Side side, std::string_view text) const { out.emplace_back(Send{side, base::Chunk::copy_of(text)}); }
-  void write_record(Record::State state) const { out.emplace_back(Record{state}); }
+  // Unless policy wants this bypass to leave no trace.
+  void write_record(Record::State state) const {
+    if (!record.recorded) return;
+    record.begun = true;
+    out.emplace_back(Record{state});
+  }
 
   // Leaves the current stage when its handler returns.
   template <class NextStage>

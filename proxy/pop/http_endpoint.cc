@@ -28,7 +28,7 @@ httplib::Server::Handler wrap(HttpEndpoint::Handler handler) {
 }  // namespace
 
 HttpEndpoint::HttpEndpoint() : impl_(std::make_unique<Impl>()) {
-  impl_->server.set_tcp_nodelay(true);  // else every answer waits 40 ms for a delayed acknowledgement
+  impl_->server.set_tcp_nodelay(true);                    // else every answer waits 40 ms for a delayed acknowledgement
   impl_->server.set_socket_options([](socket_t socket) {  // the default would let two programs share the port
     const int on = 1;
     (void)setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

@@ -6,7 +6,8 @@
 
 namespace sluice::pop {
 
-constexpr base::Duration spool_retry{100};     // between tries while the disk refuses
+constexpr base::Duration spool_retry{100};           // between tries while the disk refuses
+constexpr size_t reconfigured_per_turn_max = 1'000;  // flows that hear of a reload in one turn: about a millisecond
 constexpr base::Duration store_drain{10'000};  // at shutdown, for the store to acknowledge; the rest is kept on disk
 constexpr base::Duration password_memory{60'000};    // a checked password is believed this long (bcrypt costs 50 ms)
 constexpr size_t passwords_remembered_max = 10'000;  // per worker; 40 bytes each

@@ -58,7 +58,7 @@ int run(const std::string& file, bool check) {
     return kUsage;
   }
   if (check) {
-    if (auto runtime = pop::make_runtime(config->message); !runtime) {
+    if (auto runtime = pop::make_runtime(config->message, 1); !runtime) {
       std::fprintf(stderr, "%s\n", runtime.error().message.c_str());
       return kUsage;
     }

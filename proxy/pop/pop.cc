@@ -70,6 +70,11 @@ void keep_addresses(const config::v1::Proxy& now, config::v1::Proxy& next) {
 
 }  // namespace
 
+void Pop::announce(const Runtime& runtime) {
+  for (const std::string& warning : runtime.warnings) spdlog::warn("{}", warning);
+  if (runtime.policy) spdlog::info("policy {} of tenant {}", runtime.policy->version(), runtime.policy->tenant());
+}
+
 base::Result<std::unique_ptr<Pop>> Pop::start(config::LoadedProxy config) {
   raise_descriptor_limit();
   std::unique_ptr<Pop> pop(new Pop(std::move(config)));
@@ -108,8 +113,9 @@ base::Status Pop::start_spools() {
 }
 
 base::Status Pop::start_workers() {
-  auto runtime = make_runtime(config_.message);
+  auto runtime = make_runtime(config_.message, generation_.load(std::memory_order_relaxed));
   if (!runtime) return runtime.error();
+  announce(**runtime);
   Worker::Options options;
   options.builder.tenant = config_.message.tenant();
   options.builder.observed_by = config_.message.name();
@@ -222,6 +228,9 @@ std::string Pop::metrics_text() const {
     out.family("sluice_store_reconnects_total", "counter", "Reconnections to the event store.");
     out.sample("sluice_store_reconnects_total", "", shipped.reconnects.load(std::memory_order_relaxed));
   }
+  out.family("sluice_policy_version", "gauge", "Load generation of the policy in force; 0 without a policy.");
+  out.sample("sluice_policy_version", "",
+             config_.message.policy().empty() ? 0 : generation_.load(std::memory_order_relaxed));
   out.family("sluice_config_generation", "gauge", "Successful loads of the configuration since start.");
   out.sample("sluice_config_generation", "", generation_.load(std::memory_order_relaxed));
   out.family("sluice_reloads_failed_total", "counter", "Reloads that were refused and changed nothing.");
@@ -241,8 +250,9 @@ base::Status Pop::reload() {
   if (!fixed.empty()) {
     return refuse(config_.file + ": " + fixed + " cannot change while running; restart sluice-proxy to apply it");
   }
-  auto runtime = make_runtime(loaded->message);
+  auto runtime = make_runtime(loaded->message, generation_.load(std::memory_order_relaxed) + 1);
   if (!runtime) return refuse(runtime.error().message);
+  announce(**runtime);
   for (const auto& worker : workers_) worker->apply(*runtime);
   keep_addresses(config_.message, loaded->message);
   std::lock_guard lock(config_mutex_);

@@ -36,6 +36,7 @@ class Pop {
   base::Status start_workers();
   base::Status start_shipper();
   base::Status start_endpoints();
+  static void announce(const Runtime& runtime);
   std::string metrics_text() const;
   HttpEndpoint::Answer ready() const;
 

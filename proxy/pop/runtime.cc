@@ -2,15 +2,18 @@
 
 #include "proxy/config/proxy_config.h"
 #include "proxy/net/address.h"
+#include "proxy/pop/policy_file.h"
 
 namespace sluice::pop {
 
 namespace {
 
 std::shared_ptr<const flow::Settings> make_settings(const config::v1::Proxy& proxy,
-                                                    const config::v1::Listener& listener) {
+                                                    const config::v1::Listener& listener,
+                                                    std::shared_ptr<const policy::Policy> policy) {
   auto settings = std::make_shared<flow::Settings>();
   settings->pop_name = proxy.name();
+  settings->policy = std::move(policy);
   settings->allow_sources = config::cidrs_of(listener.allow_sources());
   settings->allow_any_source = listener.allow_sources().empty();  // loopback or authenticated: checked by config
   settings->authentication = listener.has_auth();
@@ -41,11 +44,21 @@ std::shared_ptr<const drive::DialSettings> make_dial_settings(const config::v1::
 
 }  // namespace
 
-base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked) {
+base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked, uint64_t generation) {
   auto runtime = std::make_shared<Runtime>();
+  if (!checked.policy().empty()) {
+    auto loaded = load_policy(checked.policy(), generation);
+    if (!loaded) return loaded.error();
+    if (loaded->policy->tenant() != checked.tenant()) {
+      return base::Error{checked.policy() + ": tenant: is `" + loaded->policy->tenant() +
+                         "`, but this PoP serves the tenant `" + checked.tenant() + "`"};
+    }
+    runtime->policy = std::move(loaded->policy);
+    runtime->warnings = std::move(loaded->warnings);
+  }
   for (const config::v1::Listener& listener : checked.listeners()) {
     ListenerRuntime made;
-    made.settings = make_settings(checked, listener);
+    made.settings = make_settings(checked, listener, runtime->policy);
     if (listener.has_auth()) {
       auto passwords = tls::Passwords::load(listener.auth().basic());
       if (!passwords) return passwords.error();

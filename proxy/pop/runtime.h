@@ -2,11 +2,13 @@
 // Runtime: what workers obey of the configuration, as immutable snapshots. Made at start and at every reload.
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "proxy/base/result.h"
 #include "proxy/drive/dialer.h"
 #include "proxy/flow/settings.h"
+#include "proxy/policy/policy.h"
 #include "proxy/tls/password.h"
 #include "sluice/config/v1/proxy.pb.h"
 
@@ -20,11 +22,14 @@ struct ListenerRuntime {
 struct Runtime {
   std::vector<ListenerRuntime> listeners;  // as in the configuration
   std::shared_ptr<const drive::DialSettings> dial;
-  uint32_t flows_max = 0;             // of the process
-  uint32_t flows_per_source_max = 0;  // of the process; 0 = no limit
+  std::shared_ptr<const policy::Policy> policy;  // null: none is configured
+  std::vector<std::string> warnings;             // about the policy, for the operator
+  uint32_t flows_max = 0;                        // of the process
+  uint32_t flows_per_source_max = 0;             // of the process; 0 = no limit
 };
 
 // `checked` is a loaded configuration. Fails when a file it names cannot be used.
-base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked);
+// `generation` counts the loads of this process.
+base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked, uint64_t generation);
 
 }  // namespace sluice::pop

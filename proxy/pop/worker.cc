@@ -64,7 +64,20 @@ void Worker::apply(std::shared_ptr<const Runtime> runtime) {
   loop.post([this, runtime = std::move(runtime)] {
     runtime_ = runtime;
     passwords_.forget();
+    unvisited_ = flows_.size();
+    loop.soon(*this);
   });
+}
+
+// Live flows hear of the new configuration, a bounded number per turn; new ones have it already.
+void Worker::on_ready() {
+  for (size_t i = 0; i < reconfigured_per_turn_max && unvisited_ > 0; ++i) {
+    // From the end: a flow that ends at once is replaced by one that has been visited.
+    if (--unvisited_ >= flows_.size()) continue;
+    drive::FlowDriver& flow = *flows_[unvisited_];
+    flow.reconfigure(runtime_->listeners[flow.listener_index].settings);
+  }
+  if (unvisited_ > 0) loop.soon(*this);
 }
 
 void Worker::stop_listening() {
@@ -73,7 +86,8 @@ void Worker::stop_listening() {
 
 void Worker::close_flows(flow::CloseReason reason) {
   loop.post([this, reason] {
-    for (const auto& flow : flows_) flow->shutdown(reason);
+    // From the end: a flow that ends at once is replaced by one that has been visited.
+    for (size_t i = flows_.size(); i-- > 0;) flows_[i]->shutdown(reason);
   });
 }
 
@@ -132,8 +146,12 @@ void Worker::refuse_unseen(int fd) {
 
 // ---- what flows ask for
 
+void Worker::begin_event(flow::FlowRecord& record) {
+  record.producer_id = spool_->producer_id();
+  record.event_counter = spool_->allocate_event_counter();
+}
+
 void Worker::write_record(flow::FlowRecord& record, flow::Record::State state) {
-  if (record.event_counter == 0) record.event_counter = spool_->allocate_event_counter();
   ++record.revision;
   const bool final = state == flow::Record::State::kClosed;
   builder_->build(record, final ? events::v1::STATE_CLOSED : events::v1::STATE_OPEN, loop.now(), base::wall_now(),
@@ -185,6 +203,10 @@ void Worker::end_turn() {
     }
     const std::vector<drive::FlowDriver*> written = std::exchange(waiting_, {});
     for (drive::FlowDriver* driver : written) driver->records_written();
+  }
+  if (!spool_->accepting()) {
+    (void)spool_->flush();  // room may have come: what the store has acknowledged is freed here
+    loop.timers().arm(*this, loop.now() + spool_retry);
   }
   spool_accepts_.store(spool_->accepting(), std::memory_order_relaxed);
   ended_.clear();

@@ -21,7 +21,7 @@
 namespace sluice::pop {
 
 // Created, started, stopped and destroyed by Pop, on its thread; everything private runs on the worker's own.
-class Worker : public drive::FlowHost, private net::Timer {
+class Worker : public drive::FlowHost, private net::Timer, private net::Ready {
  public:
   struct Options {
     report::BuilderContext builder;  // producer_id is filled in here
@@ -50,6 +50,7 @@ class Worker : public drive::FlowHost, private net::Timer {
   Worker(std::unique_ptr<Base> base, Shared& shared, Options options, std::shared_ptr<const Runtime> runtime);
 
   // drive::FlowHost
+  void begin_event(flow::FlowRecord& record) override;
   void write_record(flow::FlowRecord& record, flow::Record::State state) override;
   void wait_for_records(drive::FlowDriver& driver) override;
   void authenticate(drive::FlowDriver& driver, std::weak_ptr<void> alive, std::string user,
@@ -57,6 +58,7 @@ class Worker : public drive::FlowHost, private net::Timer {
   void flow_ended(drive::FlowDriver& driver, flow::CloseReason reason, const drive::FlowTotals& totals) override;
 
   void on_timer() override;  // the disk refused a moment ago
+  void on_ready() override;  // some flows have not heard of a reload
   void accept(size_t listener_index, int fd, const base::Endpoint& peer);
   bool admit(const base::Endpoint& peer);
   void refuse_unseen(int fd);
@@ -76,6 +78,7 @@ class Worker : public drive::FlowHost, private net::Timer {
   PasswordGate passwords_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::vector<std::unique_ptr<drive::FlowDriver>> flows_;
+  size_t unvisited_ = 0;                     // flows_[0..unvisited_) have not heard of the last reload
   std::vector<drive::FlowDriver*> waiting_;  // for their records to be written
   std::vector<std::unique_ptr<drive::FlowDriver>> ended_;
   std::thread thread_;

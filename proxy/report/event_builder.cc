@@ -135,10 +135,12 @@ void EventBuilder::fill_where(const flow::FlowRecord& record, PageEvent& out) {
     out.set_domain(domain);
     out.set_site(domain);
   }
-  if (record.destination.port != 0) {
-    set_endpoint(record.destination, *out.mutable_dstip());
-    out.set_dstport(record.destination.port);
-  }
+  if (record.dialled) set_endpoint(record.destination, *out.mutable_dstip());
+  out.set_dstport(record.destination.port);
+  set_text(record.app, *out.mutable_app());
+  set_text(record.app_category, *out.mutable_appcategory());
+  set_text(record.category, *out.mutable_category());
+  for (const std::string& category : record.other_categories) set_text(category, *out.add_other_categories());
 }
 
 void EventBuilder::fill_verdict(const flow::FlowRecord& record, PageEvent& out) {
@@ -155,6 +157,10 @@ void EventBuilder::fill_verdict(const flow::FlowRecord& record, PageEvent& out) 
   out.set_bypass_mode(same<events::v1::BypassMode>(record.bypass_mode));
   out.set_bypass_reason_code(same<events::v1::BypassReasonCode>(record.bypass_reason_code));
   set_text(record.bypass_reason, *out.mutable_bypass_reason());
+  set_text(record.ssl_policy, *out.mutable_ssl_policy());
+  out.set_ssl_decrypt_policy(!record.ssl_policy.empty());
+  set_text(record.notification, *out.mutable_notification());
+  set_text(record.policy_version, *out.mutable_policy_version());
 }
 
 void EventBuilder::fill_tls(const flow::FlowRecord& record, PageEvent& out) {

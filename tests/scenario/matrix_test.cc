@@ -39,6 +39,7 @@ std::vector<Input> every_input() {
   inputs.push_back(SpliceEnded{{}, CloseReason::kClientClosed});
   inputs.push_back(Tick{});
   inputs.push_back(Shutdown{CloseReason::kDrain, {}});
+  inputs.push_back(PolicyChanged{std::make_shared<const Settings>(open_settings()), {}});
   return inputs;
 }
 

@@ -58,6 +58,7 @@ flow::FlowRecord sample() {
   record.host = "www.example.co.uk";
   record.host_source = flow::HostSource::kConnect;
   record.destination = *base::Endpoint::parse("[2001:db8::1]:443");
+  record.dialled = true;
   record.client_bytes = 1000;
   record.server_bytes = 234;
   record.action = flow::Verdict::kBypass;

@@ -1,0 +1,94 @@
+#include "proxy/flow/policy_question.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace sluice::flow {
+
+namespace {
+
+using policy::Fact;
+
+policy::Verdict verdict_without_policy() {
+  policy::Verdict verdict;
+  verdict.decision = policy::Decision::kSplice;
+  verdict.action = policy::Action::kBypass;
+  verdict.by.kind = policy::Kind::kSslDecryption;
+  verdict.by.rule = "interception off";
+  verdict.bypass = {.mode = policy::BypassMode::kDoNotDecrypt,
+                    .code = policy::BypassReasonCode::kInterceptionOff,
+                    .reason = "Interception is not configured on this PoP",
+                    .recorded = true};
+  return verdict;
+}
+
+// The name that policy matches: the authority; where that is an address, the SNI once it could have been read.
+Fact<std::string_view> host_fact(const FlowRecord& record, Known known) {
+  if (!base::IpAddress::parse(record.host)) return Fact<std::string_view>::of(record.host);
+  if (known != Known::kSpoken) return {};
+  return Fact<std::string_view>::of(record.sni.empty() ? record.host : record.sni);
+}
+
+policy::Facts facts_of(const FlowRecord& record, Known known, policy::Protocol protocol) {
+  policy::Facts facts;
+  facts.now = record.start;
+  if (!record.user.empty()) facts.user = Fact<std::string_view>::of(record.user);
+  facts.source = record.source.address;
+  facts.host = host_fact(record, known);
+  if (record.dialled) {
+    facts.address = Fact<base::IpAddress>::of(record.destination.address);
+  } else if (const auto literal = base::IpAddress::parse(record.host)) {
+    facts.address = Fact<base::IpAddress>::of(*literal);
+  }
+  facts.port = record.destination.port;
+  facts.protocol = protocol;
+  facts.has_ech = record.ech == Ech::kOuter || record.ech == Ech::kInner;
+  facts.request = Fact<policy::Request>::never();
+  facts.can_intercept = false;  // until tls/ terminates
+  return facts;
+}
+
+}  // namespace
+
+policy::Verdict ask_policy(const StageContext& context, Known known, policy::Protocol protocol) {
+  if (context.settings.policy == nullptr) return verdict_without_policy();
+  return context.settings.policy->decide(facts_of(context.record, known, protocol));
+}
+
+void note_verdict(const StageContext& context, const policy::Verdict& verdict) {
+  FlowRecord& record = context.record;
+  // What cannot be intercepted here is spliced, and says so.
+  const bool spliced =
+      verdict.decision == policy::Decision::kSplice || verdict.decision == policy::Decision::kIntercept;
+  const policy::Verdict fallback = verdict_without_policy();
+  const policy::Verdict& effective = verdict.decision == policy::Decision::kIntercept ? fallback : verdict;
+  record.action = static_cast<Verdict>(effective.action);
+  record.policy = effective.by.rule;
+  record.policy_kind = static_cast<PolicyKind>(effective.by.kind);
+  record.ssl_policy = verdict.ssl_policy;
+  record.notification = verdict.notice == nullptr ? std::string_view{} : verdict.notice->name;
+  record.bypass_mode = spliced ? static_cast<BypassMode>(effective.bypass.mode) : BypassMode::kNone;
+  record.bypass_reason_code =
+      spliced ? static_cast<BypassReasonCode>(effective.bypass.code) : BypassReasonCode::kUnspecified;
+  record.bypass_reason = spliced ? effective.bypass.reason : std::string_view{};
+  record.recorded = !spliced || effective.bypass.recorded || record.begun;  // what was begun is ended
+  if (context.settings.policy == nullptr) return;
+  const policy::Policy& policy = *context.settings.policy;
+  record.policy_version = policy.version();
+  const policy::HostLabels labels = policy.labels(facts_of(record, Known::kSpoken, policy::Protocol::kNotYet));
+  record.app = labels.app;
+  record.app_category = labels.app_category;
+  record.category = labels.category;
+  record.other_categories.assign(labels.other_categories.begin(), labels.other_categories.end());
+}
+
+policy::Protocol protocol_of(base::ByteView first_bytes) {
+  const std::string_view text = base::as_text(first_bytes.first(std::min<size_t>(first_bytes.size(), 16)));
+  for (const std::string_view method : {"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "TRACE "}) {
+    if (text.starts_with(method)) return policy::Protocol::kHttp;
+  }
+  return policy::Protocol::kOther;
+}
+
+}  // namespace sluice::flow

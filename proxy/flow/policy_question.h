@@ -1,0 +1,25 @@
+#pragma once
+// Asking policy from inside a stage: what is known of the flow as facts, and the verdict as part of its record.
+#include "proxy/flow/record.h"
+#include "proxy/flow/stage_context.h"
+#include "proxy/policy/policy.h"
+
+namespace sluice::flow {
+
+// How far a flow is, as far as policy cares.
+enum class Known : uint8_t {
+  kAuthority,  // before the dial
+  kAddress,    // dialled, the client has not spoken
+  kSpoken,     // the first bytes are understood
+};
+
+// The verdict on what is known now; without a policy every flow is spliced. Does not touch the record.
+policy::Verdict ask_policy(const StageContext& context, Known known, policy::Protocol protocol);
+
+// Writes a decided verdict into the record: rule, reason, labels of the host.
+void note_verdict(const StageContext& context, const policy::Verdict& verdict);
+
+// The protocol of a flow whose first bytes are not a ClientHello.
+policy::Protocol protocol_of(base::ByteView first_bytes);
+
+}  // namespace sluice::flow
