@@ -38,6 +38,7 @@ add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
 add_compile_options($<$<CONFIG:Release>:-fstack-clash-protection> $<$<CONFIG:Release>:-fcf-protection>
                     $<$<CONFIG:Release>:-D_GLIBCXX_ASSERTIONS>)
 if(SLUICE_SANITIZE)
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")  # the tests' build: a third less to compile, and better traces
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
 elseif(SLUICE_TSAN)
