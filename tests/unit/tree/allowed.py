@@ -51,3 +51,23 @@ DOORS = {
     "httplib.h": ["events/api", "events/server", "proxy/pop"],
     "crypt.h": ["proxy/tls"],
 }
+
+# Third-party headers and the Debian package that brings them; deploy/dependencies must install it.
+PACKAGES = {
+    "uv.h": "libuv1-dev",
+    "ares.h": "libc-ares-dev",
+    "nghttp2/": "libnghttp2-dev",
+    "openssl/": "libssl-dev",
+    "yaml-cpp/": "libyaml-cpp-dev",
+    "sqlite3.h": "libsqlite3-dev",
+    "zstd.h": "libzstd-dev",
+    "libpsl.h": "libpsl-dev",
+    "re2/": "libre2-dev",
+    "grpcpp/": "libgrpc++-dev",
+    "google/protobuf/": "libprotobuf-dev",
+    "spdlog/": "libspdlog-dev",
+    "CLI/": "libcli11-dev",
+    "httplib.h": "libcpp-httplib-dev",
+    "crypt.h": "libcrypt-dev",
+    "maxminddb.h": "libmaxminddb-dev",
+}

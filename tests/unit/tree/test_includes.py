@@ -2,7 +2,7 @@
 import unittest
 
 from tests.unit.tree import source_tree
-from tests.unit.tree.allowed import DOORS, FOLDERS, TOPS
+from tests.unit.tree.allowed import DOORS, FOLDERS, PACKAGES, TOPS
 
 
 def closure(folder, seen=None):
@@ -105,6 +105,14 @@ class Doors(source_tree.TreeTest):
                     if folder not in DOORS[prefix]:
                         wrong.append(f"{path}:{line}: {name} brings {prefix} along")
         self.expect_none(wrong)
+
+    def test_every_library_in_use_is_installed_by_our_own_files(self):
+        installed = source_tree.text("deploy/dependencies").split()
+        used = {prefix for path in source_tree.cpp_files("proxy", "events")
+                for _, _, name in source_tree.includes(path) for prefix in PACKAGES if name.startswith(prefix)}
+        self.expect_none([f"{prefix}: {PACKAGES[prefix]}" for prefix in sorted(used)
+                          if PACKAGES[prefix] not in installed])
+        self.assertEqual(sorted(prefix for prefix in DOORS if prefix not in PACKAGES), ["ares_"])
 
 
 if __name__ == "__main__":
