@@ -28,7 +28,7 @@ class Examples(unittest.TestCase):
                        env=dict(os.environ, PATH=path), stdin=subprocess.DEVNULL)
 
     def test_examples(self):
-        self.check(*(DEPLOY / "examples" / name for name in ("proxy.yaml", "events.yaml")))
+        self.check(*(DEPLOY / "examples" / name for name in ("proxy.yaml", "events.yaml", "policy.yaml")))
 
     def test_commented_lines_of_the_examples_are_valid_too(self):
         hashed = crypt.crypt("secret", crypt.mksalt(crypt.METHOD_SHA512))
@@ -53,7 +53,7 @@ class Examples(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root to hand the keys to the image's user")
     def test_container_certificates_carry_events(self):
-        """Store and PoP with the certificates that the script makes; only the address differs from the container's."""
+        """Store and PoP with the certificates that the script makes; only the address is another."""
         self.make_certificates()
         programs.run([programs.BIN / "sluicectl", "ca", "issue-server", "--dir", self.directory / "ca", "--name", "store",
                       "--san", "IP:127.0.0.1", "--out", self.directory / "local-store"])

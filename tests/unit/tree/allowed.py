@@ -50,6 +50,7 @@ DOORS = {
     "CLI/": ["proxy/pop", "proxy/client", "proxy/ctl", "events/server"],
     "httplib.h": ["events/api", "events/server", "proxy/pop"],
     "crypt.h": ["proxy/tls"],
+    "maxminddb.h": ["proxy/policy"],
 }
 
 # Third-party headers and the Debian package that brings them; deploy/dependencies must install it.

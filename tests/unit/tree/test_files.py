@@ -61,8 +61,12 @@ class Files(source_tree.TreeTest):
         self.assertEqual(sorted(name for name in top - TOP_LEVEL if not name.startswith(".")), [])
 
     def test_enum_switches_have_no_default_in_the_core(self):
-        wrong = [path for path in source_tree.cpp_files("proxy/flow")
-                 if re.search(r"^\s*default:", source_tree.text(path), re.M)]
+        wrong = []
+        for path in source_tree.cpp_files("proxy/flow"):
+            for switch in source_tree.text(path).split("switch (")[1:]:
+                over_enum = re.search(r"case [A-Za-z_]\w*(::\w+)*:", switch)
+                if over_enum and re.search(r"^\s*default:", switch, re.M):
+                    wrong.append(path)
         self.expect_none(wrong)
 
 
