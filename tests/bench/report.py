@@ -30,12 +30,17 @@ class Results:
         rounds = self._values.get((table.name, row), [])
         return [numbers[metric.name] for numbers in rounds if numbers and metric.name in numbers]
 
-    def ratio(self, table, row, metric, reference):
-        """Median over the rounds of the ratio inside each round; None when no round has both."""
+    def ratios(self, table, row, metric, reference):
+        """The ratio inside each round that has both."""
         ratios = []
         for ours, theirs in zip(self._values.get((table.name, row), []), self._values.get((table.name, reference), [])):
             if ours and theirs and metric.name in ours and theirs.get(metric.name):
                 ratios.append(ours[metric.name] / theirs[metric.name])
+        return ratios
+
+    def ratio(self, table, row, metric, reference):
+        """Median of the rounds' ratios; None when no round has both."""
+        ratios = self.ratios(table, row, metric, reference)
         return statistics.median(ratios) if ratios else None
 
     def references(self, table, row):
@@ -104,22 +109,27 @@ def table_text(results, table):
     return "\n".join([f"{table.name}: {table.title}", *("  " + line for line in aligned(lines))])
 
 
+def verdict(target, found):
+    """Met or missed only where the middle half of the rounds lies on one side of the bound."""
+    if len(found) < 2:
+        return "one round decides nothing"
+    low, _, high = statistics.quantiles(found, n=4)
+    low, high = max(low, min(found)), min(high, max(found))
+    word = "met" if high <= target.bound else "missed" if low > target.bound else "undecided, the noise is too large"
+    return f"half of the rounds between {low:.2f} and {high:.2f}: {word}"
+
+
 def target_lines(results, table):
     """Whether the project's targets are met."""
     for target in table.targets:
-        values = results.values(table, target.name, target.metric)
-        if not values:
-            continue
         if target.reference:
-            found = results.ratio(table, target.name, target.metric, target.reference)
+            found = results.ratios(table, target.name, target.metric, target.reference)
             what = f"{target.metric.heading} × {target.reference}"
         else:
-            found, what = statistics.median(values), target.metric.heading
-        if found is None:
-            continue
-        met = found >= target.bound if target.at_least else found <= target.bound
-        sign = "≥" if target.at_least else "≤"
-        yield f"target of {target.name}: {what} {sign} {target.bound:g}; here {found:.2f}, {'met' if met else 'missed'}"
+            found, what = results.values(table, target.name, target.metric), target.metric.heading
+        if found:
+            yield (f"target of {target.name}: {what} ≤ {target.bound:g}; here {statistics.median(found):.2f}, "
+                   f"{verdict(target, found)}")
 
 
 def comparison_text(before, after):

@@ -51,13 +51,12 @@ BUSIEST = Metric("busiest_worker_percent", "busiest worker %", 0)
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """`name` of `metric` (its ratio to `reference`, if one is given) should be at most, or at least, `bound`."""
+    """`metric` of the row `name`, or its ratio to the row `reference` if one is given, should be at most `bound`."""
 
     name: str
     metric: Metric
     bound: float
     reference: str = ""
-    at_least: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -133,6 +133,13 @@ class Arithmetic(unittest.TestCase):
         self.assertAlmostEqual(report.spread_percent([90, 100, 120]), 30)
         self.assertEqual(report.spread_percent([7]), 0)
 
+    def test_a_target_is_not_judged_inside_the_noise(self):
+        target = scenarios.Target("ours", scenarios.CPU_PER_FLOW, 1.3, "floor")
+        self.assertRegex(report.verdict(target, [1.1, 1.2, 1.25]), "met$")
+        self.assertRegex(report.verdict(target, [1.4, 1.5, 1.6]), "missed$")
+        self.assertRegex(report.verdict(target, [1.1, 1.2, 1.6]), "undecided")
+        self.assertRegex(report.verdict(target, [1.1]), "nothing$")
+
     def test_comparison_shows_change_of_value_and_ratio(self):
         before = {"results": self.results(floor=[100], ours=[200]).as_list()}
         after = {"results": self.results(floor=[200], ours=[300]).as_list()}
