@@ -147,7 +147,8 @@ class Account:
         """The program and what it started and what still lives."""
         if self._folder is None:
             return tree(self.process)
-        return [int(line) for line in (self._folder / "cgroup.procs").read_text().split()]
+        members = map(int, (self._folder / "cgroup.procs").read_text().split())
+        return [member for member in members if member > 0]  # zero: a process that this namespace cannot name
 
     def close(self):
         """Removes the group, and kills helpers that outlived the program."""
