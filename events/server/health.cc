@@ -37,7 +37,7 @@ base::Result<std::unique_ptr<Health>> Health::start(const base::Endpoint& addres
                                                     ingest::IngestServer& ingest) {
   std::unique_ptr<Health> health(new Health(std::make_unique<Impl>()));
   httplib::Server& server = health->impl_->server;
-  server.set_tcp_nodelay(true);  // else every answer waits 40 ms for a delayed acknowledgement
+  server.set_tcp_nodelay(true);                    // else every answer waits 40 ms for a delayed acknowledgement
   server.set_socket_options([](socket_t socket) {  // the default would let two programs share the port
     const int on = 1;
     (void)setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

@@ -55,8 +55,8 @@ class Examples(unittest.TestCase):
     def test_container_certificates_carry_events(self):
         """Store and PoP with the certificates that the script makes; only the address is another."""
         self.make_certificates()
-        programs.run([programs.BIN / "sluicectl", "ca", "issue-server", "--dir", self.directory / "ca", "--name", "store",
-                      "--san", "IP:127.0.0.1", "--out", self.directory / "local-store"])
+        programs.run([programs.BIN / "sluicectl", "ca", "issue-server", "--dir", self.directory / "ca",
+                      "--name", "store", "--san", "IP:127.0.0.1", "--out", self.directory / "local-store"])
 
         def tls(name):
             return {"certificate": str(self.directory / f"{name}.crt"), "key": str(self.directory / f"{name}.key"),

@@ -73,7 +73,8 @@ class Policy(cases.StackCase):
         wait.until(reached, "the reload to allow the port")
         wait.until(lambda: seen, "the hello at the origin")
         self.assertEqual(hashlib.sha256(seen[-1]).hexdigest(), hashlib.sha256(sent).hexdigest())
-        event = self.store.wait_for_events(f"host eq client.dropbox.com and dstport = {origin.port} and action = bypass")[0]
+        event = self.store.wait_for_events(
+            f"host eq client.dropbox.com and dstport = {origin.port} and action eq bypass")[0]
         for field, value in {"bypass_traffic": "yes", "bypass_layer": "pop", "policy": "Dropbox",
                              "policy_kind": "steering_exception", "bypass_reason_code": "certificate_pinned_app",
                              "bypass_reason": "Steering Exception - default", "app": "Dropbox"}.items():
