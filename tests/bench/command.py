@@ -153,7 +153,8 @@ def _stop(number, _frame):
 
 def main(argv):
     arguments = parse_arguments(argv)
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: shells let what they start in the background ignore it
+        signal.signal(number, _stop)
     try:
         return run(arguments)
     except KeyboardInterrupt:

@@ -77,7 +77,8 @@ class QuickRun(unittest.TestCase):
     def test_an_interrupt_stops_what_was_started(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(signal=number):
-                bench = subprocess.Popen([*QUICK, "--rounds", "1000"], env=self.environment, stdin=subprocess.DEVNULL,
+                command = [*QUICK, "--rounds", "1000", "--minutes-max", "2"]  # ends by itself should the signal be lost
+                bench = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL,
                                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
                 with bench:
                     wait.until(lambda: "sluice" in bench.stderr.readline(), "a measurement of Sluice")
