@@ -229,7 +229,8 @@ void find_blocks_behind_exceptions(const v1::TenantPolicy& policy, Findings& fin
   for (int i = 0; i < policy.realtime_policies_size(); ++i) {
     const auto& rule = policy.realtime_policies(i);
     if (rule.action() != v1::REALTIME_ACTION_BLOCK) continue;
-    with_blocks.add(blocks.emplace_back(i, hosts_of(policy, rule.match())).second, blocks.size() - 1);
+    blocks.emplace_back(i, hosts_of(policy, rule.match()));
+    with_blocks.add(blocks.back().second, blocks.size() - 1);
   }
   with_blocks.finish();
   std::vector<ExceptionHosts> exceptions;
@@ -237,8 +238,8 @@ void find_blocks_behind_exceptions(const v1::TenantPolicy& policy, Findings& fin
   for (int c = 0; c < policy.steering_configurations_size(); ++c) {
     const auto& configuration = policy.steering_configurations(c);
     for (int e = 0; e < configuration.exceptions_size(); ++e) {
-      with_exceptions.add(exceptions.emplace_back(c, e, hosts_of(policy, configuration.exceptions(e))).hosts,
-                          exceptions.size() - 1);
+      exceptions.emplace_back(c, e, hosts_of(policy, configuration.exceptions(e)));
+      with_exceptions.add(exceptions.back().hosts, exceptions.size() - 1);
     }
   }
   with_exceptions.finish();
