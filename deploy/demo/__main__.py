@@ -17,8 +17,8 @@ def main():
     report = Report()
     demo = steps.Demo(report, fixed_ports=not options.once)
     try:
-        for step in (demo.build, demo.prepare, demo.start, demo.bypass_in_the_cloud, demo.refuse, demo.show_events,
-                     demo.check_events):
+        for step in (demo.build, demo.prepare, demo.start, demo.bypass_in_the_cloud, demo.block, demo.refuse,
+                     demo.show_events, demo.check_events):
             step()
         if not options.once and not report.failed:
             demo.wait_for_interrupt()

@@ -14,7 +14,22 @@ from tests.support import certificates, origins, programs, stack, wait
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "release"
 HOME = ROOT / "build" / "quickstart"
+CURL_TLS_REFUSED = 35  # curl's exit code after a TLS alert
 PROGRAMS = ("sluice-proxy", "sluice-events", "sluicectl")
+POLICY = """# The tenant's policy of the quickstart: change it, send SIGHUP to sluice-proxy, look at the events.
+tenant: default
+steering_configurations:
+- name: default
+  exceptions:
+  - name: Dropbox
+    certificate_pinned_app: {app: Dropbox, action: bypass, mode: direct}
+url_lists:
+- {name: unwanted-urls, type: exact, urls: [unwanted.cloud.example]}
+custom_categories:
+- {name: Unwanted, include_url_lists: [unwanted-urls]}
+realtime_policies:
+- {name: Block unwanted sites, match: {categories: [Unwanted]}, action: block}
+"""
 DOMAIN = "cloud.example"  # the demonstration's origins; resolved by the proxy's configuration, not by DNS
 
 
@@ -57,10 +72,11 @@ class Demo:
         shutil.rmtree(HOME, ignore_errors=True)
         HOME.mkdir(parents=True)
         authority = certificates.Authority(HOME / "origin", "Sluice quickstart origins")
-        self.origin = origins.TlsOrigin(*authority.issue(DOMAIN, f"*.{DOMAIN}"))
+        self.origin = origins.TlsOrigin(*authority.issue(DOMAIN, f"*.{DOMAIN}", "client.dropbox.com"))
+        (HOME / "policy.yaml").write_text(POLICY)
         self.authority = authority.certificate
         self._make_service_certificates()
-        self.report.line(f"a local HTTPS origin for *.{DOMAIN}, port {self.origin.port}, stands for the internet")
+        self.report.line(f"a local HTTPS origin, port {self.origin.port}, stands for the internet")
         self.report.line("store and PoP know each other by certificates of a development CA (mutual TLS)")
         self.report.done("everything is under build/quickstart/")
 
@@ -72,7 +88,8 @@ class Demo:
             HOME, self.store, [self.origin.port], name="pop-quickstart",
             listeners=[{"name": "explicit", "kind": "explicit", "address": f"127.0.0.1:{self._port(3128)}"}],
             health={"address": f"127.0.0.1:{self._port(9900)}"},
-            origin={"resolve": {DOMAIN: "127.0.0.1"}}, events={"tls": self._tls("pop")})
+            policy=str(HOME / "policy.yaml"),
+            origin={"resolve": {DOMAIN: "127.0.0.1", "dropbox.com": "127.0.0.1"}}, events={"tls": self._tls("pop")})
         self.proxy.start()
         socket_name = self.store.socket.relative_to(ROOT)
         self.report.line(f"event store  ingest {self.store.ingest}, queries on {socket_name}")
@@ -81,11 +98,24 @@ class Demo:
 
     def bypass_in_the_cloud(self):
         self.report.step("Traffic that the PoP passes untouched, and records")
-        for how, option in (("HTTP CONNECT", "http"), ("SOCKS5", "socks5h")):
-            host = f"{option}.{DOMAIN}"
+        for how, option, host in (("HTTP CONNECT", "http", f"http.{DOMAIN}"), ("SOCKS5", "socks5h", f"socks.{DOMAIN}"),
+                                  ("CONNECT, a pinned app", "http", "client.dropbox.com")):
             up, down = self._fetch(host, 20_000, "--proxy", "%s://%s:%d" % (option, *self.proxy.address))
             self.flows.append((how, host, up, down))
             self.report.line(f"curl over {how} to https://{host}: {up} bytes up, {down} bytes down, TLS included")
+
+    def block(self):
+        self.report.step("A site that policy blocks, without decrypting it")
+        host = f"unwanted.{DOMAIN}"
+        answer = subprocess.run(
+            ["curl", "-sS", "--cacert", self.authority, "-o", "/dev/null", "--proxy",
+             "http://%s:%d" % self.proxy.address, f"https://{host}:{self.origin.port}/"],
+            capture_output=True, text=True)
+        self.report.check(answer.returncode == CURL_TLS_REFUSED, f"https://{host}: {answer.stderr.strip()}")
+        wait.until(lambda: self.store.search(f"host eq {host}"), "the event of the block")
+        event = self.store.search(f"host eq {host}")[0]
+        self.report.check((event["action"], event["policy"]) == ("block", "Block unwanted sites"),
+                          f"its event: action = {event['action']}, policy = {event['policy']}")
 
     def refuse(self):
         self.report.step("Traffic that the PoP refuses, with the reason")
@@ -99,7 +129,7 @@ class Demo:
 
     def show_events(self):
         self.report.step("Page events")
-        wait.until(lambda: len(self._final_events()) >= len(self.flows) + 2, "the events to arrive")
+        wait.until(lambda: len(self._final_events()) >= len(self.flows) + 3, "the events to arrive")
         self.report.block(self._sluicectl("events", "search", "", "--last", "1h", "--format", "table"))
 
     def check_events(self):
