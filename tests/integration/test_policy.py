@@ -83,7 +83,7 @@ class Policy(cases.StackCase):
 
     def test_do_not_decrypt_names_its_policy(self):
         self.assertEqual(self.fetch("bank.policy.test").returncode, 0)
-        event = self.store.wait_for_events("host eq bank.policy.test")[0]
+        event = wait.until(lambda: self.store.search("host eq bank.policy.test and state eq closed"), "the event")[0]
         self.assertEqual((event["bypass_reason_code"], event["ssl_policy"], event["bypass_reason"]),
                          ("ssl_policy", "Leave bank", "SSL Policy - Leave bank"))
 
@@ -111,10 +111,12 @@ class Policy(cases.StackCase):
 
     def test_silent_bypass_leaves_only_a_counter(self):
         before = self.proxy.metric("sluice_flows_total", outcome="bypass")
+        recorded = len(self.store.search("host eq bank.policy.test and state eq closed"))
         self.assertEqual(self.fetch("quiet.policy.test").returncode, 0)
         wait.until(lambda: self.proxy.metric("sluice_flows_total", outcome="bypass") > before, "the flow to be counted")
         self.assertEqual(self.fetch("bank.policy.test").returncode, 0)  # recorded later than the silent one would be
-        self.store.wait_for_events("host eq bank.policy.test", count=len(self.store.search("host eq bank.policy.test")))
+        wait.until(lambda: len(self.store.search("host eq bank.policy.test and state eq closed")) > recorded,
+                   "the later flow to be recorded")
         self.assertEqual(self.store.search("host like quiet"), [])
 
     def test_open_flow_is_closed_when_its_name_is_blocked(self):

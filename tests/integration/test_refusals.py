@@ -2,6 +2,7 @@
 import crypt
 import pathlib
 import tempfile
+import time
 import unittest
 
 from tests.support import cases, clients, origins
@@ -31,6 +32,7 @@ class Refusals(cases.StackCase):
 
     def refused(self, data, status, error, reason, end=False, listener="explicit", **fields):
         """Sends `data`, expects this answer and an event that says the same."""
+        begun = int(time.time() * 1000) - 1
         sock = clients.open_socket(self.proxy.program.listener(listener))
         with sock:
             port = sock.getsockname()[1]
@@ -43,8 +45,9 @@ class Refusals(cases.StackCase):
         self.assertRegex(reply.headers.get("proxy-status", ""), rf'^pop-test; error={error}(;|$)')
         self.assertEqual(reply.headers.get("connection"), "close")
         self.assertTrue(body.strip().endswith("."), f"a sentence for the person: {body!r}")
-        event = self.one_event(f"srcport eq {port}", state="closed", close_reason=reason, bypass_traffic="no",
-                               client_bytes=0, server_bytes=0, **fields)
+        # The kernel gives a source port again to a later connection: the time tells them apart.
+        event = self.one_event(f"srcport eq {port} and timestamp >= {begun}", state="closed", close_reason=reason,
+                               bypass_traffic="no", client_bytes=0, server_bytes=0, **fields)
         return reply, event
 
     def connect(self, target, port, *expected, **fields):
