@@ -27,7 +27,12 @@ std::string with_plain_escapes(std::string_view raw) {
     const int high = raw[i] == '%' && i + 2 < raw.size() ? hex_digit(raw[i + 1]) : -1;
     const int low = high >= 0 ? hex_digit(raw[i + 2]) : -1;
     if (low < 0) {
-      text += raw[i];
+      // A `%` that begins no escape is written as one, so that nothing decoded behind it can make it begin another.
+      if (raw[i] == '%') {
+        text += "%25";
+      } else {
+        text += raw[i];
+      }
       continue;
     }
     const char decoded = static_cast<char>(high * 16 + low);

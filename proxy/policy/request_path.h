@@ -13,7 +13,7 @@ namespace sluice::policy {
 
 // `raw` (path and query of a request) with percent-encoded unreserved characters decoded, other escapes in upper case,
 // and dot segments removed (RFC 3986 section 6.2.2), so that `/a/%2e%2e/b` and `/b` are one path. Of the query only the
-// escapes change. "" becomes "/".
+// escapes change. "" becomes "/". Normalising twice changes nothing.
 std::string normalised_path(std::string_view raw);
 
 // True when `prefix` covers `path`: equal to it, or its beginning up to a `/`, `?` or `&`.

@@ -14,18 +14,18 @@ inline std::string sha256_hex(std::string_view bytes) {
 }
 
 // The compilation, or all problems as text, one located line each.
-struct Outcome {
+struct Attempt {
   std::shared_ptr<const Policy> policy;
   std::string errors;
   std::string warnings;
 };
 
-inline Outcome compiled(const std::string& yaml, uint64_t generation = 1) {
-  Outcome outcome;
+inline Attempt compiled(const std::string& yaml, uint64_t generation = 1) {
+  Attempt attempt;
   const auto loaded = config::parse_policy_config("tenant: acme\n" + yaml, "policy.yaml");
   if (!loaded) {
-    outcome.errors = loaded.error().message;
-    return outcome;
+    attempt.errors = loaded.error().message;
+    return attempt;
   }
   const auto text_of = [&](const Findings& findings) {
     std::string text;
@@ -36,24 +36,24 @@ inline Outcome compiled(const std::string& yaml, uint64_t generation = 1) {
   };
   auto resources = load_resources(loaded->message, loaded->folder);
   if (!resources) {
-    outcome.errors = text_of(resources.error());
-    return outcome;
+    attempt.errors = text_of(resources.error());
+    return attempt;
   }
   auto result = compile(loaded->message, *resources, {generation, sha256_hex});
   if (!result) {
-    outcome.errors = text_of(result.error());
-    return outcome;
+    attempt.errors = text_of(result.error());
+    return attempt;
   }
-  outcome.policy = result->policy;
-  outcome.warnings = text_of(result->warnings);
-  return outcome;
+  attempt.policy = result->policy;
+  attempt.warnings = text_of(result->warnings);
+  return attempt;
 }
 
 inline std::shared_ptr<const Policy> policy_of(const std::string& yaml) {
-  const Outcome outcome = compiled(yaml);
-  INFO(outcome.errors);
-  REQUIRE(outcome.policy != nullptr);
-  return outcome.policy;
+  const Attempt attempt = compiled(yaml);
+  INFO(attempt.errors);
+  REQUIRE(attempt.policy != nullptr);
+  return attempt.policy;
 }
 
 inline base::IpAddress ip(const char* text) {
