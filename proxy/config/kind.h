@@ -1,5 +1,5 @@
 #pragma once
-// Which program a configuration file is for.
+// Which program a configuration file is for, or whether it is a tenant's policy.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8,7 +8,7 @@
 
 namespace sluice::config {
 
-enum class Kind : uint8_t { kProxy, kEvents };
+enum class Kind : uint8_t { kProxy, kEvents, kPolicy };
 
 // Told by the file's top-level keys; an error when it is no YAML or has no key that only one program knows.
 base::Result<Kind> kind_of(std::string_view text, const std::string& file);

@@ -1,6 +1,7 @@
 // sluicectl config ...: checks and shows configuration files without starting anything.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "proxy/config/proxy_config.h"
 #include "proxy/config/show.h"
 #include "proxy/ctl/commands.h"
+#include "proxy/ctl/load_policy.h"
 #include "proxy/tls/password.h"
 
 namespace sluice::ctl {
@@ -39,7 +41,17 @@ base::Result<std::string> events_yaml(const std::string& text, const std::string
   return config::redacted_yaml(loaded->message);
 }
 
+// Of a folder the files make one policy.
+base::Result<std::string> policy_yaml(const std::string& path) {
+  const auto loaded = load_policy(path);
+  if (!loaded) return loaded.error();
+  for (const std::string& warning : loaded->warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  return config::redacted_yaml(loaded->source.message);
+}
+
 base::Result<std::string> effective_yaml(const std::string& file, std::optional<Kind> kind) {
+  std::error_code error;
+  if (std::filesystem::is_directory(file, error)) return policy_yaml(file);
   const auto text = base::read_file(file, config::file_bytes_max);
   if (!text) return text.error();
   if (!kind) {
@@ -50,6 +62,7 @@ base::Result<std::string> effective_yaml(const std::string& file, std::optional<
   switch (*kind) {
     case Kind::kProxy: return proxy_yaml(*text, file);
     case Kind::kEvents: return events_yaml(*text, file);
+    case Kind::kPolicy: return policy_yaml(file);
   }
   return base::Error{file + ": of no known kind"};
 }
@@ -60,13 +73,14 @@ struct Options {
 
   std::optional<Kind> chosen() const {
     if (kind.empty()) return std::nullopt;
+    if (kind == "policy") return Kind::kPolicy;
     return kind == "proxy" ? Kind::kProxy : Kind::kEvents;
   }
 };
 
 void add_kind(CLI::App& command, Options& options) {
-  command.add_option("--kind", options.kind, "proxy or events; default: told by the file's keys")
-      ->check(CLI::IsMember({"proxy", "events"}));
+  command.add_option("--kind", options.kind, "proxy, events or policy; default: told by the file's keys")
+      ->check(CLI::IsMember({"proxy", "events", "policy"}));
 }
 
 int check(const Options& options) {
@@ -101,9 +115,9 @@ void add_config_commands(CLI::App& program, int& exit_code) {
   auto options = std::make_shared<Options>();
 
   CLI::App* check_command = group->add_subcommand("check", "Check files; errors name file, line, column and field");
-  check_command->add_option("FILE", options->files, "Configuration files")->required();
+  check_command->add_option("FILE", options->files, "Configuration files; a folder is a policy")->required();
   add_kind(*check_command, *options);
-  check_command->footer("Example:\n  sluicectl config check proxy.yaml events.yaml");
+  check_command->footer("Example:\n  sluicectl config check proxy.yaml events.yaml policy.yaml");
   check_command->callback([options, &exit_code] { exit_code = check(*options); });
 
   CLI::App* show_command = group->add_subcommand("show", "Print a file as the program sees it, with every default");

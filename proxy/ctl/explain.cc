@@ -1,5 +1,5 @@
-// sluicectl explain: what the PoP would do with a flow, rule by rule, without a flow. The rules are the ones that the
-// PoP itself runs (flow/), on the configuration file it would load.
+// sluicectl explain: what would be done with a flow, rule by rule, without a flow. The rules are the ones that the
+// programs themselves run: those of a PoP's configuration (flow/) and those of a tenant's policy (policy/).
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -10,6 +10,7 @@
 
 #include "proxy/config/proxy_config.h"
 #include "proxy/ctl/commands.h"
+#include "proxy/ctl/explain_policy.h"
 #include "proxy/flow/address_rules.h"
 #include "proxy/flow/settings.h"
 #include "proxy/net/address.h"
@@ -25,6 +26,7 @@ struct Options {
   uint16_t port = 443;
   std::string source = "127.0.0.1";
   std::string listener;
+  PolicyQuestion policy;
 };
 
 // The rules in the order in which the PoP looks at them; the first refusal ends it.
@@ -104,7 +106,7 @@ int explain_destination(const config::v1::Proxy& proxy, const wire::Host& host, 
   return exit_done;
 }
 
-int explain(const Options& options) {
+int explain_config(const Options& options) {
   const auto loaded = config::load_proxy_config(options.config);
   if (!loaded) {
     std::fprintf(stderr, "%s\n", loaded.error().message.c_str());
@@ -139,18 +141,55 @@ int explain(const Options& options) {
   return explain_destination(proxy, *host, options.port, explanation);
 }
 
+int explain(const Options& options) {
+  if (options.policy.policy.empty()) return explain_config(options);
+  PolicyQuestion question = options.policy;
+  question.host = options.host;
+  question.port = options.port;
+  question.source = options.source;
+  return explain_policy(question);
+}
+
+void add_policy_options(CLI::App& command, PolicyQuestion& question, CLI::Option* of_config) {
+  CLI::Option* policy = command.add_option("--policy", question.policy, "policy of the tenant, a file or a folder");
+  policy->excludes(of_config);
+  const auto add = [&](const char* name, std::string& value, const char* what) {
+    return command.add_option(name, value, what)->needs(policy);
+  };
+  add("--layer", question.layer, "client or pop; default: both")->check(CLI::IsMember({"client", "pop"}));
+  add("--process", question.process, "base name of the program, as a steering client sees it");
+  add("--process-path", question.process_path, "full path of the program");
+  question.platform = "linux";
+  add("--platform", question.platform, "of the program")
+      ->check(CLI::IsMember({"windows", "macos", "linux"}))
+      ->capture_default_str();
+  add("--user", question.user, "user of the flow");
+  add("--address", question.address, "address of the origin");
+  CLI::Option* method = add("--method", question.method, "method of a request in the flow");
+  add("--path", question.path, "path of the request")->needs(method);
+}
+
 }  // namespace
 
 void add_explain_command(CLI::App& program, int& exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.add_subcommand("explain", "Say what the PoP would do with a flow, rule by rule");
-  command->add_option("--config", options->config, "configuration of the PoP")->required();
+  CLI::App* command = program.add_subcommand("explain", "Say what would be done with a flow, rule by rule");
+  CLI::Option* config = command->add_option("--config", options->config, "configuration of the PoP");
+  add_policy_options(*command, options->policy, config);
   command->add_option("--host", options->host, "host that the client asks for")->required();
   command->add_option("--port", options->port, "port")->capture_default_str();
   command->add_option("--source", options->source, "address of the client")->capture_default_str();
-  command->add_option("--listener", options->listener, "name of the listener; default: the first");
-  command->footer("Example:\n  sluicectl explain --config proxy.yaml --host client.dropbox.com --port 443");
-  command->callback([options, &exit_code] { exit_code = explain(*options); });
+  command->add_option("--listener", options->listener, "name of the listener; default: the first")->needs(config);
+  command->footer(
+      "Examples:\n"
+      "  sluicectl explain --config proxy.yaml --host client.dropbox.com --port 443\n"
+      "  sluicectl explain --policy policy.yaml --process dropbox --platform linux --host client.dropbox.com");
+  command->callback([options, &exit_code] {
+    if (options->config.empty() && options->policy.policy.empty()) {
+      throw CLI::ValidationError("one of --config and --policy is required");
+    }
+    exit_code = explain(*options);
+  });
 }
 
 }  // namespace sluice::ctl
