@@ -2,7 +2,6 @@
 
 Programs, origins and certificates come from tests/support: the demonstration uses the same helpers as the tests.
 """
-import os
 import pathlib
 import shutil
 import signal
@@ -207,9 +206,8 @@ class Demo:
         log = ROOT / "build" / "quickstart-build.log"
         log.parent.mkdir(exist_ok=True)
         with open(log, "a", encoding="utf-8") as output:
-            environment = dict(os.environ, CCACHE_BASEDIR=str(ROOT), CCACHE_NOHASHDIR="1")
             code = subprocess.run([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT,
-                                  stdin=subprocess.DEVNULL, env=environment).returncode
+                                  stdin=subprocess.DEVNULL).returncode
         if code != 0:
             tail = "\n".join(log.read_text().splitlines()[-25:])
             raise StepFailed(f"{command[0]} ended with {code}; the end of build/quickstart-build.log:\n{tail}")

@@ -10,11 +10,20 @@ namespace sluice::ingest {
 namespace {
 using Reactor = grpc::ServerBidiReactor<events::v1::PublishRequest, events::v1::PublishResponse>;
 
-// Refuses a stream before it begins.
+// Refuses a stream before it begins. Owned by itself until gRPC says OnDone.
 class Refusal : public Reactor {
  public:
-  explicit Refusal(grpc::Status status) { Finish(std::move(status)); }
-  void OnDone() override { delete this; }  // gRPC's reactors have no other owner
+  static Reactor* start(grpc::Status status) {
+    auto refusal = std::make_unique<Refusal>();
+    Refusal* borrowed = refusal.get();
+    borrowed->self_ = std::move(refusal);
+    borrowed->Finish(std::move(status));
+    return borrowed;
+  }
+  void OnDone() override { const std::unique_ptr<Refusal> last = std::move(self_); }
+
+ private:
+  std::unique_ptr<Refusal> self_;
 };
 }  // namespace
 
@@ -22,13 +31,13 @@ IngestService::IngestService(store::EventStore& store, std::string tenant)
     : store_(store), tenant_(std::move(tenant)) {}
 
 Reactor* IngestService::Publish(grpc::CallbackServerContext* context) {
-  if (draining_) return new Refusal({grpc::StatusCode::UNAVAILABLE, "the store is stopping"});
+  if (draining_) return Refusal::start({grpc::StatusCode::UNAVAILABLE, "the store is stopping"});
   if (counters_.streams_open >= streams_max) {
-    return new Refusal({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams"});
+    return Refusal::start({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams"});
   }
   std::string source = peer_source(*context->auth_context());
   if (source.empty() || source.size() > name_bytes_max) {
-    return new Refusal({grpc::StatusCode::UNAUTHENTICATED, "the certificate names nobody"});
+    return Refusal::start({grpc::StatusCode::UNAUTHENTICATED, "the certificate names nobody"});
   }
   return PublishCall::start(*this, std::move(source));
 }

@@ -21,6 +21,7 @@
 
 #include "sluice/events/v1/ingest.grpc.pb.h"
 #include "tests/support/event_source.h"
+#include "tests/support/paths.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace sluice {
@@ -76,7 +77,7 @@ class Events {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       const int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
       ::dup2(fd, STDERR_FILENO);
-      const std::string program = SLUICE_BINARY_DIR "/bin/sluice-events";
+      const std::string program = test::binary_dir() + "/bin/sluice-events";
       const std::string config = directory_ + "/events.yaml";
       ::execl(program.c_str(), program.c_str(), "--config", config.c_str(), nullptr);
       ::_exit(127);

@@ -46,12 +46,8 @@ class Tally:
             print("     " + detail.rstrip().replace("\n", "\n     "), flush=True)
 
 
-def compiler_environment():
-    """ccache keyed by paths relative to the tree, so that another clone on the machine profits from the same cache."""
-    environment = dict(os.environ, **SANITIZER_ENVIRONMENT)
-    environment.setdefault("CCACHE_BASEDIR", str(ROOT))
-    environment.setdefault("CCACHE_NOHASHDIR", "1")
-    return environment
+def sanitizer_environment():
+    return dict(os.environ, **SANITIZER_ENVIRONMENT)
 
 
 def build(tally):
@@ -61,12 +57,12 @@ def build(tally):
     if not configured_as_wanted:
         configured = subprocess.run(
             ["cmake", "-S", str(ROOT), "-B", str(BUILD), "-G", "Ninja", *("-D" + line for line in CACHE_LINES)],
-            env=compiler_environment(), stdin=subprocess.DEVNULL).returncode
+            env=sanitizer_environment(), stdin=subprocess.DEVNULL).returncode
         if configured != 0:
             (BUILD / "build.ninja").unlink(missing_ok=True)
             tally.add("build", "configure build/debug", "failed", time.monotonic() - started)
             return False
-    compiled = subprocess.run(["ninja", "-C", str(BUILD)], env=compiler_environment(), stdin=subprocess.DEVNULL)
+    compiled = subprocess.run(["ninja", "-C", str(BUILD)], env=sanitizer_environment(), stdin=subprocess.DEVNULL)
     outcome = "passed" if compiled.returncode == 0 else "failed"
     tally.add("build", "build/debug with AddressSanitizer and UndefinedBehaviorSanitizer", outcome,
               time.monotonic() - started)
@@ -81,7 +77,7 @@ def run_ctest(suites, filter_text, tally):
                "--no-tests=ignore"]
     if filter_text:
         command += ["--tests-regex", filter_text]
-    ran = subprocess.run(command, env=compiler_environment(), stdin=subprocess.DEVNULL)
+    ran = subprocess.run(command, env=sanitizer_environment(), stdin=subprocess.DEVNULL)
     if not report.exists():
         if ran.returncode != 0:
             tally.add("ctest", "ctest itself", "failed")
@@ -129,7 +125,7 @@ def run(arguments, tally):
         run_ctest(ctest_suites, arguments.filter, tally)
     with_programs = {suite: folder for suite, folder in PYTHON_SUITES.items() if suite in chosen and suite != "tree"}
     if with_programs:
-        environment = compiler_environment()
+        environment = sanitizer_environment()
         environment.setdefault("SLUICE_BIN", str(BUILD / "bin"))
         python_suites.run(ROOT, with_programs, arguments, JOBS, environment, tally)
 

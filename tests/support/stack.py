@@ -4,6 +4,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import tempfile
 import urllib.error
 import urllib.request
@@ -77,8 +78,13 @@ class Store:
         self.program = programs.Program("sluice-events", command, self.directory, host=self.host)
         host, port = self.program.listener("ingest")
         self.settings["ingest"]["address"] = f"{host}:{port}"
-        wait.until(self.socket.exists, "the query socket")
+        wait.until(self._answers, "an answer at the query socket")
         return self
+
+    def _answers(self):
+        """A killed store leaves its socket file behind: only a connection shows that the new one listens."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
 
     @property
     def ingest(self):

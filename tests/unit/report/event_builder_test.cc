@@ -11,6 +11,7 @@
 #include "google/protobuf/descriptor.h"
 #include "proxy/report/limits.h"
 #include "proxy/tls/digest.h"
+#include "tests/support/paths.h"
 
 namespace sluice::report {
 
@@ -30,7 +31,7 @@ std::string screaming(const std::string& pascal) {
 
 // The enums of flow/record.h that number their constants, as written there: name -> (constant -> number).
 std::map<std::string, Numbers> enums_of_the_core() {
-  std::ifstream in(std::string(SLUICE_SOURCE_DIR) + "/proxy/flow/record.h");
+  std::ifstream in(test::source_dir() + "/proxy/flow/record.h");
   const std::string source{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   const std::string declaration = "enum class ";
   std::map<std::string, Numbers> enums;

@@ -9,6 +9,7 @@
 
 #include "proxy/report/limits.h"
 #include "sluice/events/v1/page_event.pb.h"
+#include "tests/support/paths.h"
 
 namespace sluice::report {
 
@@ -33,7 +34,7 @@ std::vector<uint8_t> sample_frame() {
 
 // The bytes of the ```hex block of the format document: what stands left of two spaces on each line.
 std::vector<uint8_t> documented_example() {
-  std::ifstream in(std::string(SLUICE_SOURCE_DIR) + "/proxy/report/SPOOL_FORMAT.md");
+  std::ifstream in(test::source_dir() + "/proxy/report/SPOOL_FORMAT.md");
   std::vector<uint8_t> bytes;
   bool inside = false;
   for (std::string line; std::getline(in, line);) {

@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/paths.h"
+
 namespace sluice::wire::test {
 
 inline std::vector<uint8_t> hex_file(const std::filesystem::path& name) {
-  std::ifstream in(std::filesystem::path(SLUICE_SOURCE_DIR) / "tests/unit/wire" / name);
+  std::ifstream in(std::filesystem::path(sluice::test::source_dir()) / "tests/unit/wire" / name);
   std::string text;
   if (!(in >> text)) throw std::runtime_error("no fixture " + name.string());
   std::vector<uint8_t> bytes;
@@ -22,7 +24,7 @@ inline std::vector<uint8_t> hex_file(const std::filesystem::path& name) {
 
 inline std::vector<std::vector<uint8_t>> hex_files(const std::string& folder) {
   std::vector<std::vector<uint8_t>> files;
-  const auto path = std::filesystem::path(SLUICE_SOURCE_DIR) / "tests/unit/wire" / folder;
+  const auto path = std::filesystem::path(sluice::test::source_dir()) / "tests/unit/wire" / folder;
   for (const auto& entry : std::filesystem::directory_iterator(path)) files.push_back(hex_file(entry.path()));
   return files;
 }
