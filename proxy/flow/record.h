@@ -3,6 +3,7 @@
 // The enums carry the numbers of proto/sluice/events/v1/page_event.proto (a test compares names and numbers), because
 // the core may not depend on protobuf.
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -118,13 +119,28 @@ enum class Stage : uint8_t {
 
 enum class HostSource : uint8_t { kUnspecified = 0, kConnect = 1, kSni = 2, kHttpHost = 3, kDns = 4 };
 enum class AccessMethod : uint8_t { kUnspecified = 0, kClient = 1, kExplicitProxy = 2, kTransparent = 3 };
+enum class Origin : uint8_t { kUnspecified = 0, kPop = 1, kClient = 2 };
+enum class Layer : uint8_t { kUnspecified = 0, kNone = 1, kClient = 2, kPop = 3 };
+enum class ProcessIdentity : uint8_t { kUnspecified = 0, kNone = 1, kName = 2, kPath = 3, kHash = 4 };
 enum class Ech : uint8_t { kUnspecified = 0, kNone = 1, kOuter = 2, kInner = 3 };
+
+// The machine of a steering client; one snapshot for all of its flows.
+struct Device {
+  std::string id;
+  std::string hostname;
+  std::string os;
+  std::string classification;
+  std::string client_version;
+};
 
 struct FlowRecord {
   // identity
   uint64_t producer_id = 0;  // with the counter it is the event_id, given when the flow begins
   uint64_t event_counter = 0;
   uint32_t revision = 0;  // of the last revision handed out
+  Origin origin = Origin::kPop;
+  bool primary = true;         // false: the client's view of a flow that the PoP records too
+  std::string correlation_id;  // "<device id>/<flow id>", the same in the client's and the PoP's view
 
   // time
   base::WallTime start{};  // accept
@@ -134,6 +150,12 @@ struct FlowRecord {
   std::string user;
   base::Endpoint source;
   AccessMethod access_method = AccessMethod::kUnspecified;
+  std::shared_ptr<const Device> device;  // null: no steering client
+  std::string tunnel_id;
+  std::string process_name;  // base name of the executable, as the client attributed it
+  std::string process_path;
+  uint32_t process_pid = 0;
+  ProcessIdentity process_identity = ProcessIdentity::kUnspecified;
 
   // where
   std::string host;  // lower-case A-label or address literal, as asked for
@@ -153,6 +175,7 @@ struct FlowRecord {
   Verdict action = Verdict::kUnspecified;
   std::string policy;  // name of the rule that decided
   PolicyKind policy_kind = PolicyKind::kUnspecified;
+  Layer policy_layer = Layer::kPop;  // who decided; of a bypass also where
   BypassMode bypass_mode = BypassMode::kNone;
   BypassReasonCode bypass_reason_code = BypassReasonCode::kUnspecified;
   std::string bypass_reason;

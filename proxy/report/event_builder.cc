@@ -100,8 +100,9 @@ void EventBuilder::build(const flow::FlowRecord& record, events::v1::State state
   out.set_state(state);
   out.set_schema_version(schema_version);
   out.set_type(events::v1::TYPE_CONNECTION);
-  out.set_origin(events::v1::ORIGIN_POP);
-  out.set_primary(true);
+  out.set_origin(same<events::v1::Origin>(record.origin));
+  out.set_primary(record.primary);
+  set_text(record.correlation_id, *out.mutable_correlation_id());
   out.set_tenant(context_.tenant);
   out.set_observed_by(context_.observed_by);
 
@@ -112,11 +113,7 @@ void EventBuilder::build(const flow::FlowRecord& record, events::v1::State state
   out.set_duration_ms(duration);
   out.set_emitted_time(base::epoch_ms(wall));
 
-  set_text(record.user, *out.mutable_user());
-  set_endpoint(record.source, *out.mutable_srcip());
-  out.set_srcport(record.source.port);
-  out.set_access_method(same<events::v1::AccessMethod>(record.access_method));
-
+  fill_who(record, out);
   fill_where(record, out);
   out.set_client_bytes(record.client_bytes);
   out.set_server_bytes(record.server_bytes);
@@ -124,6 +121,24 @@ void EventBuilder::build(const flow::FlowRecord& record, events::v1::State state
   fill_verdict(record, out);
   fill_tls(record, out);
   out.set_count(1);
+}
+
+void EventBuilder::fill_who(const flow::FlowRecord& record, PageEvent& out) {
+  set_text(record.user, *out.mutable_user());
+  set_endpoint(record.source, *out.mutable_srcip());
+  out.set_srcport(record.source.port);
+  out.set_access_method(same<events::v1::AccessMethod>(record.access_method));
+  set_text(record.tunnel_id, *out.mutable_tunnel_id());
+  set_text(record.process_name, *out.mutable_process_name());
+  set_text(record.process_path, *out.mutable_process_path());
+  out.set_process_pid(record.process_pid);
+  out.set_process_identity(same<events::v1::ProcessIdentity>(record.process_identity));
+  if (record.device == nullptr) return;
+  set_text(record.device->id, *out.mutable_device_id());
+  set_text(record.device->hostname, *out.mutable_hostname());
+  set_text(record.device->os, *out.mutable_device_os());
+  set_text(record.device->classification, *out.mutable_device_classification());
+  set_text(record.device->client_version, *out.mutable_client_version());
 }
 
 void EventBuilder::fill_where(const flow::FlowRecord& record, PageEvent& out) {
@@ -150,10 +165,11 @@ void EventBuilder::fill_verdict(const flow::FlowRecord& record, PageEvent& out) 
   if (record.action == flow::Verdict::kUnspecified) return;  // not decided yet: nothing to say about who and why
   set_text(record.policy, *out.mutable_policy());
   out.set_policy_kind(same<events::v1::PolicyKind>(record.policy_kind));
-  out.set_policy_layer(events::v1::LAYER_POP);
+  const auto layer = same<events::v1::Layer>(record.policy_layer);
+  out.set_policy_layer(layer);
   const bool bypass = record.action == flow::Verdict::kBypass;
   out.set_bypass_traffic(bypass);
-  out.set_bypass_layer(bypass ? events::v1::LAYER_POP : events::v1::LAYER_NONE);
+  out.set_bypass_layer(bypass ? layer : events::v1::LAYER_NONE);
   out.set_bypass_mode(same<events::v1::BypassMode>(record.bypass_mode));
   out.set_bypass_reason_code(same<events::v1::BypassReasonCode>(record.bypass_reason_code));
   set_text(record.bypass_reason, *out.mutable_bypass_reason());

@@ -41,6 +41,7 @@ class EventBuilder {
   };
   static constexpr size_t remembered_max = 256;  // per kind; enough for the hosts of one loop's busy minute
 
+  static void fill_who(const flow::FlowRecord& record, events::v1::PageEvent& out);
   void fill_where(const flow::FlowRecord& record, events::v1::PageEvent& out);
   static void fill_verdict(const flow::FlowRecord& record, events::v1::PageEvent& out);
   void fill_tls(const flow::FlowRecord& record, events::v1::PageEvent& out);

@@ -8,8 +8,8 @@ namespace sluice::report {
 
 // One record, serialized. The builder cuts texts so that an event always fits.
 inline constexpr size_t record_bytes_max = 64 * 1024;
-// Any one text of an event; at most seven of them come from the network, so an event stays under record_bytes_max.
-inline constexpr size_t text_bytes_max = 8 * 1024;
+// Any one text of an event; at most twenty of them come from others, so an event stays under record_bytes_max.
+inline constexpr size_t text_bytes_max = 2 * 1024;
 // Payload of one frame: what a reader accepts, so that a damaged length cannot make it allocate without bound.
 inline constexpr size_t frame_bytes_max = 16 * 1024 * 1024;
 // A writer begins a new frame beyond this, so that a damaged byte costs little and readers need small buffers.

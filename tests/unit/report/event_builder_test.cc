@@ -95,7 +95,7 @@ TEST_CASE("every enum of the core has the numbers of the product's record") {
   const std::map<std::string, std::set<std::string>> not_in_core = {
       {"CloseReason", {"TLS_CLIENT", "TLS_ORIGIN", "CERTIFICATE_ERROR", "MESSAGE_REJECTED"}}};
   for (const char* name : {"Verdict", "PolicyKind", "BypassMode", "BypassReasonCode", "CloseReason", "Stage",
-                           "HostSource", "AccessMethod", "Ech"}) {
+                           "HostSource", "AccessMethod", "Ech", "Origin", "Layer", "ProcessIdentity"}) {
     CHECK(enums.contains(name));
   }
   const auto* file = events::v1::PageEvent::descriptor()->file();
@@ -201,6 +201,38 @@ TEST_CASE("what is not known stays unspecified, also in a reused message") {
   CHECK_FALSE(event.bypass_traffic());
 }
 
+TEST_CASE("a client's view names its device, its process and the layer that decided") {
+  Built built;
+  flow::FlowRecord record = sample();
+  record.origin = flow::Origin::kClient;
+  record.primary = false;
+  record.correlation_id = "laptop-7/00000000c0ffee01-7";
+  record.device = std::make_shared<flow::Device>(flow::Device{"laptop-7", "laptop", "Debian 12", "managed", "1.0"});
+  record.tunnel_id = "tunnel-1";
+  record.process_name = "dropbox";
+  record.process_path = "/opt/dropbox/dropbox";
+  record.process_pid = 4711;
+  record.process_identity = flow::ProcessIdentity::kPath;
+  record.policy_layer = flow::Layer::kClient;
+  built.build(record);
+  const auto& event = built.event;
+  CHECK(event.origin() == events::v1::ORIGIN_CLIENT);
+  CHECK_FALSE(event.primary());
+  CHECK(event.correlation_id() == "laptop-7/00000000c0ffee01-7");
+  CHECK(event.device_id() == "laptop-7");
+  CHECK(event.hostname() == "laptop");
+  CHECK(event.device_os() == "Debian 12");
+  CHECK(event.device_classification() == "managed");
+  CHECK(event.client_version() == "1.0");
+  CHECK(event.tunnel_id() == "tunnel-1");
+  CHECK(event.process_name() == "dropbox");
+  CHECK(event.process_path() == "/opt/dropbox/dropbox");
+  CHECK(event.process_pid() == 4711);
+  CHECK(event.process_identity() == events::v1::PROCESS_IDENTITY_PATH);
+  CHECK(event.policy_layer() == events::v1::LAYER_CLIENT);
+  CHECK(event.bypass_layer() == events::v1::LAYER_CLIENT);
+}
+
 TEST_CASE("registrable domains follow the public suffix list") {
   Built built;
   flow::FlowRecord record = sample();
@@ -235,6 +267,8 @@ TEST_CASE("hostile texts never make a record unreadable or too large") {
   const std::string monster(1'000'000, '\xff');
   record.user = record.host = record.sni = record.alpn = monster;
   record.policy = record.bypass_reason = monster.c_str();
+  record.correlation_id = record.tunnel_id = record.process_name = record.process_path = monster;
+  record.device = std::make_shared<flow::Device>(flow::Device{monster, monster, monster, monster, monster});
   record.ja4_raw = "t13d0203h2" + monster + "_1301_0005";
   built.build(record);
   const std::string bytes = built.event.SerializeAsString();
