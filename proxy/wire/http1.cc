@@ -36,10 +36,6 @@ std::optional<Http1Error> parse_request_line(std::string_view line, RequestHead&
   return std::nullopt;
 }
 
-void append_text(std::string& out, std::string_view text) {
-  for (const char c : text) out += is_field_value({&c, 1}) ? c : ' ';
-}
-
 }  // namespace
 
 Parse<RequestHead, Http1Error> RequestHeadParser::feed(base::ByteView held) {
@@ -113,14 +109,9 @@ std::optional<BasicCredentials> parse_basic_credentials(std::string_view value) 
 std::string response_head(int status, std::string_view reason, const Fields& fields) {
   SLUICE_ASSERT(status >= 100 && status <= 999);
   std::string out = "HTTP/1.1 " + std::to_string(status) + " ";
-  append_text(out, reason);
+  append_field_text(out, reason);
   out += "\r\n";
-  for (const Field& field : fields) {
-    SLUICE_ASSERT(is_token(field.name));
-    out += field.name + ": ";
-    append_text(out, field.value);
-    out += "\r\n";
-  }
+  append_fields(out, fields);
   out += "\r\n";
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proxy/base/assert.h"
 #include "proxy/base/text.h"
 #include "proxy/wire/limits.h"
 
@@ -11,19 +12,20 @@ namespace {
 bool is_blank(char c) {
   return c == ' ' || c == '\t';
 }
+}  // namespace
 
 std::string_view without_blanks(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
 }
-}  // namespace
 
 const char* describe(Http1Error error) {
   switch (error) {
     case Http1Error::kTooLarge: return "the message head is too large";
     case Http1Error::kBareLineFeed: return "a line does not end in CR LF";
     case Http1Error::kBadRequestLine: return "the request line is not method, target and version with single spaces";
+    case Http1Error::kBadStatusLine: return "the status line is not version, status of three digits and reason";
     case Http1Error::kBadMethod: return "the method is not a token";
     case Http1Error::kBadTarget: return "the request target is not printable ASCII without a fragment";
     case Http1Error::kBadVersion: return "the version is neither HTTP/1.0 nor HTTP/1.1";
@@ -70,6 +72,29 @@ const std::string* find_field(const Fields& fields, std::string_view name) {
 size_t count_fields(const Fields& fields, std::string_view name) {
   return static_cast<size_t>(std::count_if(
       fields.begin(), fields.end(), [name](const Field& field) { return base::equal_ignore_case(field.name, name); }));
+}
+
+void append_field_text(std::string& out, std::string_view text) {
+  if (is_field_value(text)) {
+    out += text;
+    return;
+  }
+  for (const char c : text) out += is_field_value({&c, 1}) ? c : ' ';
+}
+
+void append_fields(std::string& out, const Fields& fields) {
+  for (const Field& field : fields) {
+    SLUICE_ASSERT(is_token(field.name));
+    out.append(field.name).append(": ");
+    append_field_text(out, field.value);
+    out += "\r\n";
+  }
+}
+
+bool has_list_item(const Fields& fields, std::string_view name, std::string_view token) {
+  bool found = false;
+  each_list_item(fields, name, [&](std::string_view item) { found = found || base::equal_ignore_case(item, token); });
+  return found;
 }
 
 HeadLines::Next HeadLines::next(std::string_view held) {

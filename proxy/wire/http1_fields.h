@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proxy/base/result.h"
+#include "proxy/base/text.h"
 
 namespace sluice::wire {
 
@@ -22,6 +23,7 @@ enum class Http1Error : uint8_t {
   kTooLarge,        // over head_bytes_max, or over head_fields_max fields
   kBareLineFeed,    // a line that does not end in CR LF
   kBadRequestLine,  // not method, one space, target, one space, version
+  kBadStatusLine,   // not version, one space, three digits, a reason
   kBadMethod,       // not a token
   kBadTarget,       // empty, not printable ASCII, or with a fragment
   kBadVersion,      // not HTTP/1.0 or HTTP/1.1
@@ -43,6 +45,18 @@ base::Result<Field, Http1Error> parse_field_line(std::string_view line);
 const std::string* find_field(const Fields& fields, std::string_view name);
 size_t count_fields(const Fields& fields, std::string_view name);
 
+// Appends text with its control characters as spaces, so that no text can begin a line.
+void append_field_text(std::string& out, std::string_view text);
+// Appends one line per field. Names must be tokens.
+void append_fields(std::string& out, const Fields& fields);
+
+// Calls visit(item) for each item of the comma-separated lists in all fields of that name; blanks around items and
+// empty items are left out. For lists of tokens only: quoted strings are not understood.
+template <class Visit>
+void each_list_item(const Fields& fields, std::string_view name, Visit visit);
+// True when a list of that name has the token, compared without case.
+bool has_list_item(const Fields& fields, std::string_view name, std::string_view token);
+
 // Splits growing bytes into lines that end in CR LF and stops at the byte limit of the head. Remembers how far it
 // looked, so bytes arriving one at a time are each looked at once.
 class HeadLines {
@@ -60,5 +74,21 @@ class HeadLines {
   size_t line_at_ = 0;
   size_t scanned_ = 0;
 };
+
+std::string_view without_blanks(std::string_view text);  // at both ends
+
+template <class Visit>
+void each_list_item(const Fields& fields, std::string_view name, Visit visit) {
+  for (const Field& field : fields) {
+    if (!base::equal_ignore_case(field.name, name)) continue;
+    std::string_view rest = field.value;
+    while (!rest.empty()) {
+      const size_t comma = rest.find(',');
+      const std::string_view item = without_blanks(rest.substr(0, comma));
+      if (!item.empty()) visit(item);
+      rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+    }
+  }
+}
 
 }  // namespace sluice::wire

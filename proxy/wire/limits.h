@@ -8,6 +8,9 @@ namespace sluice::wire {
 inline constexpr size_t head_bytes_max = size_t{16} * 1024;
 // Fields of one head. Browsers send about 30; the bound keeps the vector small.
 inline constexpr size_t head_fields_max = 200;
+// The line before a chunk: up to 15 hex digits (nobody sends an exabyte), blanks, extensions that nobody uses.
+inline constexpr size_t chunk_size_digits_max = 15;
+inline constexpr size_t chunk_line_bytes_max = 1024;
 
 // TLS records that carry one ClientHello, record headers included. Hybrid key shares make 1.8 KB; large pre-shared key
 // tickets and padding are far below this.
