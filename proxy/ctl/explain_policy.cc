@@ -49,6 +49,7 @@ const char* word(policy::Kind kind) {
     case policy::Kind::kRealtime: return "real-time";
     case policy::Kind::kProtocol: return "protocol";
     case policy::Kind::kCertificateError: return "certificate";
+    case policy::Kind::kTimedBypass: return "timed";
     case policy::Kind::kUnspecified: break;
   }
   return "default";

@@ -26,8 +26,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return text.empty() ? text : text + "`?";
 }
 
-Compiler::Compiler(const v1::TenantPolicy& policy, Resources resources)
-    : policy_(policy), resources_(std::move(resources)) {
+Compiler::Compiler(const v1::TenantPolicy& policy, Resources resources, const std::vector<TimedBypass>& timed)
+    : policy_(policy), resources_(std::move(resources)), timed_(timed), client_reach_(policy) {
   if (resources_.categories == nullptr) resources_.categories = CategoryDatabase::built_in();
 }
 
@@ -40,6 +40,50 @@ void Compiler::name(const std::string& path, const std::string& text, WordMap<in
   if (text.size() > name_bytes_max) wrong(path, "is longer than " + std::to_string(name_bytes_max) + " bytes");
   if (text.find_first_of("\n\t") != std::string::npos) wrong(path, "must be one line");
   if (!seen.emplace(text, 0).second) wrong(path, "is the name of an earlier one; names are compared without case");
+}
+
+base::Status check_timed_bypass(const TimedBypass& bypass) {
+  if (bypass.host.empty() && bypass.process.empty()) {
+    return base::Error{"a timed bypass needs a host, a process, or both"};
+  }
+  if (!bypass.host.empty()) {
+    if (const auto pattern = parse_host_pattern(bypass.host); !pattern) {
+      return base::Error{"the host `" + bypass.host + "` " + pattern.error().message};
+    }
+  }
+  if (bypass.process.size() > word_bytes_max || bypass.process.find_first_of("/\\") != std::string::npos) {
+    return base::Error{"the process must be the base name of an executable, without folder"};
+  }
+  return base::Unit{};
+}
+
+void Compiler::timed() {
+  if (timed_.size() > rules_max) return wrong("timed bypasses", "are more than " + std::to_string(rules_max));
+  out_->timed_table = std::make_unique<RuleTable>(timed_.size());
+  for (size_t i = 0; i < timed_.size(); ++i) {
+    const TimedBypass& from = timed_[i];
+    if (const auto status = check_timed_bypass(from); !status) {
+      wrong("timed bypass " + from.id, status.error().message);
+      continue;
+    }
+    const auto number = static_cast<uint32_t>(i);
+    if (!from.host.empty()) {
+      const auto pattern = parse_host_pattern(from.host).value();
+      Column& column = out_->timed_table->column(Condition::kDomain, Sign::kIs, i);
+      if (pattern.network) {
+        column.addresses.add(*pattern.network, number);
+      } else {
+        column.hosts.add(pattern, number);
+      }
+    }
+    if (!from.process.empty()) {
+      out_->timed_table->column(Condition::kProcess, Sign::kIs, i).processes.add({from.process, {}, "", ""}, number);
+      if (!from.host.empty()) out_->timed_table->process_is_optional(i);
+    }
+    out_->timed_table->expire(i, from.expires);
+    out_->timed.push_back({"timed bypass " + from.id, "Timed bypass - " + from.reason});
+  }
+  out_->timed_table->finish();
 }
 
 void Compiler::ssl() {
@@ -143,6 +187,7 @@ std::unique_ptr<Compiled> Compiler::run() {
   custom_categories();
   // Lists that cannot be numbered would only bring more findings about references to them.
   if (errors_.empty()) {
+    timed();
     steering();
     ssl();
     realtime();
@@ -192,13 +237,16 @@ base::Result<Resources, Findings> load_resources(const v1::TenantPolicy& policy,
 
 base::Result<Compilation, Findings> compile(const v1::TenantPolicy& policy, Resources resources,
                                             const CompileOptions& options) {
-  Compiler compiler(policy, resources);
+  Compiler compiler(policy, resources, options.timed);
   auto compiled = compiler.run();
   if (compiled == nullptr) return compiler.take_errors();
   Lints lints = lint(policy);
   if (!lints.errors.empty()) return std::move(lints.errors);
-  const std::string digest = options.sha256_hex(canonical_bytes(policy, resources.users));
-  compiled->version = std::to_string(options.generation) + "-" + digest.substr(0, version_digits);
+  compiled->version = options.version;
+  if (options.version.empty()) {
+    const std::string digest = options.sha256_hex(canonical_bytes(policy, resources.users));
+    compiled->version = std::to_string(options.generation) + "-" + digest.substr(0, version_digits);
+  }
   return Compilation{std::make_shared<const Policy>(std::move(compiled)), std::move(lints.warnings)};
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proxy/base/result.h"
+#include "proxy/base/time.h"
 #include "proxy/policy/policy.h"
 #include "sluice/config/v1/policy.pb.h"
 
@@ -32,10 +33,23 @@ struct Resources {
 // Reads them; relative names start at `folder`.
 base::Result<Resources, Findings> load_resources(const config::v1::TenantPolicy& policy, const std::string& folder);
 
+// What an administrator lets pass untouched until a moment, before anything that stands in the policy.
+struct TimedBypass {
+  std::string id;       // stands in events
+  std::string host;     // as in lists of names; "" = any host of the process
+  std::string process;  // base name of the executable; "" = any. Unknown (explicit proxy): the host alone matches
+  std::string reason;
+  base::WallTime expires{};
+};
+// Whether it says what it covers; the error is a sentence for whoever asked for it.
+base::Status check_timed_bypass(const TimedBypass& bypass);
+
 struct CompileOptions {
   uint64_t generation = 1;  // counts the loads of this installation
-  // SHA-256 of bytes as hex digits (tls::sha256_hex).
+  // SHA-256 of bytes as hex digits (tls::sha256_hex). Not asked where `version` is given.
   std::function<std::string(std::string_view)> sha256_hex;
+  std::string version{};  // of the policy that this one was derived from, for clients; "" = its own
+  std::vector<TimedBypass> timed{};
 };
 
 struct Compilation {

@@ -138,20 +138,6 @@ void Compiler::exception_kinds(const std::string& path, const v1::Exception& fro
   if (from.has_not_sources()) place(Condition::kSource, Sign::kIsNot, "not_sources", from.not_sources());
 }
 
-// A client has the URL lists, but neither category database nor countries.
-bool Compiler::decidable_at_client(const v1::Exception& from) const {
-  const auto decidable = [&](const std::string& category) {
-    const auto found = category_numbers_.find(category);
-    return found == category_numbers_.end() ||
-           (found->second < out_->categories.custom &&
-            policy_.custom_categories(static_cast<int>(found->second)).categories().empty());
-  };
-  const int countries = from.destinations().countries_size() + from.sources().countries_size() +
-                        from.not_destinations().countries_size() + from.not_sources().countries_size();
-  return countries == 0 && std::all_of(from.categories().begin(), from.categories().end(), decidable) &&
-         std::all_of(from.not_categories().begin(), from.not_categories().end(), decidable);
-}
-
 void Compiler::exception(const std::string& path, const v1::Exception& from, Steering& to, size_t rule) {
   ExceptionRule& exception = to.exceptions[rule];
   exception.name = from.name();
@@ -168,7 +154,7 @@ void Compiler::exception(const std::string& path, const v1::Exception& from, Ste
           "`destinations`, `sources`");
   }
   exception_kinds(path, from, to, rule);
-  if (!decidable_at_client(from)) to.not_at_client.set(rule);
+  if (!client_reach_.decides(from)) to.not_at_client.set(rule);
 }
 
 void Compiler::applies_to(const std::string& path, const v1::SteeringConfiguration& from, int index, int count) {

@@ -40,6 +40,11 @@ struct Steering {
   std::vector<ExceptionRule> exceptions;
 };
 
+struct TimedRule {
+  std::string name;    // "timed bypass <id>"
+  std::string reason;  // "Timed bypass - <reason>"
+};
+
 struct SslRule {
   std::string name;
   std::string reason;  // "SSL Policy - <name>"
@@ -95,6 +100,8 @@ struct Compiled {
 
   std::vector<Steering> steering;  // at least one; the last is the default
   WordIndex steering_by_user, steering_by_group, steering_by_unit;
+  std::vector<TimedRule> timed;
+  std::unique_ptr<RuleTable> timed_table;
   std::vector<SslRule> ssl;
   std::unique_ptr<RuleTable> ssl_table;
   std::vector<RealtimeRule> realtime;

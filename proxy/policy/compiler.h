@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/policy/client_policy.h"
 #include "proxy/policy/compile.h"
 #include "proxy/policy/compiled.h"
 
@@ -25,7 +26,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 // Lives for one compile(). Borrows the message.
 class Compiler {
  public:
-  Compiler(const config::v1::TenantPolicy& policy, Resources resources);
+  Compiler(const config::v1::TenantPolicy& policy, Resources resources, const std::vector<TimedBypass>& timed);
 
   // Null when there are findings.
   std::unique_ptr<Compiled> run();
@@ -64,15 +65,17 @@ class Compiler {
   void exception_kinds(const std::string& path, const config::v1::Exception& from, Steering& to, size_t rule);
   void pinned_app(const std::string& path, const config::v1::PinnedAppException& from, Steering& to, size_t rule);
   void expiry(const std::string& path, const std::string& date, RuleTable& table, size_t rule);
-  bool decidable_at_client(const config::v1::Exception& from) const;
 
   // compile.cc
+  void timed();
   void ssl();
   void realtime();
   void certificate_errors();
 
   const config::v1::TenantPolicy& policy_;
   Resources resources_;
+  const std::vector<TimedBypass>& timed_;
+  const ClientReach client_reach_;
   std::unique_ptr<Compiled> out_ = std::make_unique<Compiled>();
   Findings errors_;
 

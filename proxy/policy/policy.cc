@@ -29,6 +29,11 @@ class PopDecision {
         name_tags_(tags_of(policy, flow_, Fact<std::string_view>::never())) {}
 
   Verdict decide() const {
+    if (!policy_.timed.empty()) {
+      const auto timed = policy_.timed_table->first_match(by_name());
+      if (timed.is == Is::kUndecided) return undecided(timed.missing);
+      if (timed.is == Is::kRule) return timed_verdict(policy_.timed[timed.rule]);
+    }
     const Steering& steering = steering_of(policy_, facts_, flow_);
     const auto exception = steering.table.first_match(by_name());
     if (exception.is == Is::kUndecided) return undecided(exception.missing);
@@ -56,6 +61,16 @@ class PopDecision {
     verdict.decision = Decision::kSplice;
     verdict.action = Action::kBypass;
     verdict.bypass = {BypassMode::kTunnel, rule.code, steering.reason, rule.recorded};
+    return verdict;
+  }
+
+  // Always recorded: an administrator made it for a reason that will be asked for.
+  static Verdict timed_verdict(const TimedRule& rule) {
+    Verdict verdict;
+    verdict.decision = Decision::kSplice;
+    verdict.action = Action::kBypass;
+    verdict.by = {Layer::kPop, Kind::kTimedBypass, rule.name};
+    verdict.bypass = {BypassMode::kTunnel, BypassReasonCode::kTimed, rule.reason};
     return verdict;
   }
 

@@ -47,7 +47,8 @@ class Policy {
   // What to do about an origin whose certificate has these errors (one at least).
   CertificateVerdict decide_certificate(const Facts& facts, std::span<const CertificateError> errors) const;
 
-  // Every rule that matches, in order, as "exception:NAME", "realtime:NAME", "ssl:NAME": for events. Allocates.
+  // Every rule that matches, in order, as "timed:NAME", "exception:NAME", "realtime:NAME", "ssl:NAME": for events.
+  // Allocates.
   std::vector<std::string> matched_rules(const Facts& facts) const;
   // Every rule in order with the outcome of each of its conditions: for `explain`. Allocates.
   std::vector<RuleTrace> trace(const Facts& facts, Layer layer) const;

@@ -78,6 +78,17 @@ SteerVerdict exception_verdict(const Steering& steering, const ExceptionRule& ru
   return verdict;
 }
 
+SteerVerdict timed_verdict(const Steering& steering, const TimedRule& rule) {
+  SteerVerdict verdict;
+  verdict.by = {Layer::kClient, Kind::kTimedBypass, rule.name, steering.name};
+  verdict.line = Line::kException;
+  verdict.path = steering.bypass_in_cloud ? Path::kTunnel : Path::kDirect;
+  verdict.action = Action::kBypass;
+  verdict.bypass = {verdict.path == Path::kTunnel ? BypassMode::kTunnel : BypassMode::kDirect, BypassReasonCode::kTimed,
+                    rule.reason};
+  return verdict;
+}
+
 }  // namespace
 
 SteerVerdict Policy::steer(const Facts& given) const {
@@ -98,6 +109,12 @@ SteerVerdict Policy::steer(const Facts& given) const {
   }
   if (!is_covered(steering, flow)) return not_steered();
   const Tags tags = tags_of(*compiled_, flow, Fact<std::string_view>::never());
+  const auto timed = compiled_->timed_table->first_match({flow, tags, facts.request});
+  if (timed.is == Is::kRule) {
+    SteerVerdict verdict = timed_verdict(steering, compiled_->timed[timed.rule]);
+    verdict.identity = compiled_->timed_table->identity({flow, tags, facts.request}, timed.rule);
+    return verdict;
+  }
   const RuleTable::Question question{flow, tags, facts.request, &steering.not_at_client};
   const auto answer = steering.table.first_match(question);
   if (answer.is == Is::kRule) {

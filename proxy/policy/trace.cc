@@ -15,6 +15,10 @@ const char* action_of(const ExceptionRule& rule) {
   return rule.tunnels ? "bypass, mode tunnel" : "bypass, mode direct";
 }
 
+const char* action_of(const TimedRule&) {
+  return "bypass";
+}
+
 const char* action_of(const SslRule& rule) {
   return rule.decrypts ? "decrypt" : "do_not_decrypt";
 }
@@ -51,7 +55,9 @@ std::vector<RuleTrace> Policy::trace(const Facts& given, Layer layer) const {
   const Steering& steering = steering_of(*compiled_, facts, flow);
   std::vector<RuleTrace> out;
   const RuleTable::Question by_name{flow, tags, never, at_client ? &steering.not_at_client : nullptr};
-  const bool excepted = trace_table(steering.table, steering.exceptions, Kind::kSteeringException, by_name, false, out);
+  const bool timed =
+      trace_table(*compiled_->timed_table, compiled_->timed, Kind::kTimedBypass, {flow, tags, never}, false, out);
+  const bool excepted = trace_table(steering.table, steering.exceptions, Kind::kSteeringException, by_name, timed, out);
   if (at_client) return out;
   const Tags request_tags =
       tags_of(*compiled_, flow, Fact<std::string_view>{facts.request.knowledge, facts.request.value.path});
@@ -78,6 +84,7 @@ std::vector<std::string> Policy::matched_rules(const Facts& facts) const {
                        const RuleTable::Question& question) {
     table.all_matches(question).each([&](size_t i) { names.push_back(kind + rules[i].name); });
   };
+  add("timed:", *compiled_->timed_table, compiled_->timed, {flow, tags, never});
   add("exception:", steering.table, steering.exceptions, {flow, tags, never});
   add("realtime:", *compiled_->realtime_table, compiled_->realtime, {flow, request_tags, facts.request});
   add("ssl:", *compiled_->ssl_table, compiled_->ssl, {flow, tags, never});

@@ -15,6 +15,7 @@ enum class Kind : uint8_t {
   kRealtime = 3,
   kProtocol = 6,
   kCertificateError = 7,
+  kTimedBypass = 8,
 };
 
 enum class Layer : uint8_t { kUnspecified = 0, kNone = 1, kClient = 2, kPop = 3 };
@@ -32,6 +33,7 @@ enum class BypassReasonCode : uint8_t {
   kSslPolicy = 7,
   kProtocol = 11,
   kPrivateAddress = 13,
+  kTimed = 14,
   kInterceptionOff = 17,
 };
 
