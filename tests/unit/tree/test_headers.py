@@ -1,4 +1,5 @@
-"""Every header compiles alone; results are remembered by the hash of all text of ours that the header pulls in."""
+"""Every header compiles alone; results are remembered by the hash of all text of ours that the header pulls in, for
+all clones on this machine."""
 import concurrent.futures
 import hashlib
 import os
@@ -8,11 +9,10 @@ import unittest
 
 from tests.unit.tree import source_tree
 
-CACHE = source_tree.ROOT / "build" / "header-check"
-GENERATED = CACHE / "generated"
-COMPILE = ["g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c++",
-           '-DSLUICE_SOURCE_DIR=""', '-DSLUICE_BINARY_DIR=""', "-I", str(source_tree.ROOT), "-isystem",
-           str(GENERATED), "-"]
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "sluice-header-check"
+GENERATED = source_tree.ROOT / "build" / "header-check" / "generated"
+FLAGS = ["g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c++"]
+COMPILE = [*FLAGS, "-I", str(source_tree.ROOT), "-isystem", str(GENERATED), "-"]
 
 
 def generate_protobuf():
@@ -21,17 +21,17 @@ def generate_protobuf():
     stamp = GENERATED / "stamp"
     wanted = hashlib.sha256(b"".join(path.read_bytes() for path in protos)).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
-        return wanted
+        return
     GENERATED.mkdir(parents=True, exist_ok=True)
     subprocess.run(["protoc", f"--cpp_out={GENERATED}", f"--grpc_out={GENERATED}",
                     "--plugin=protoc-gen-grpc=/usr/bin/grpc_cpp_plugin", "-I", str(source_tree.ROOT / "proto"),
                     *map(str, protos)], check=True)
     stamp.write_text(wanted)
-    return wanted
 
 
 def hash_with_includes(path, seen, digest):
-    """Adds the text of a header and of all our headers that it includes, in a fixed order."""
+    """Adds the text of a header and of all of ours that it includes, in a fixed order; for a generated header, the text
+    of the message files of its package."""
     if path in seen:
         return
     seen.add(path)
@@ -39,10 +39,13 @@ def hash_with_includes(path, seen, digest):
     for _, quoted, name in source_tree.includes(path):
         if quoted and (source_tree.ROOT / name).is_file():
             hash_with_includes(name, seen, digest)
+        elif name.endswith(".pb.h"):
+            for proto in sorted((source_tree.ROOT / "proto" / name).parent.glob("*.proto")):
+                hash_with_includes(proto.relative_to(source_tree.ROOT).as_posix(), seen, digest)
 
 
-def check(path, salt):
-    digest = hashlib.sha256(salt.encode() + " ".join(COMPILE[:-4]).encode())
+def check(path):
+    digest = hashlib.sha256(" ".join(FLAGS).encode())
     hash_with_includes(path, set(), digest)
     marker = CACHE / digest.hexdigest()
     if marker.exists():
@@ -56,12 +59,12 @@ def check(path, salt):
 
 class Headers(source_tree.TreeTest):
     def test_every_header_compiles_alone(self):
-        salt = generate_protobuf()
+        generate_protobuf()
         CACHE.mkdir(parents=True, exist_ok=True)
         headers = source_tree.cpp_files("proxy", "events", "tests", suffixes=(".h",))
         self.assertTrue(headers)
         with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-            wrong = [message for message in pool.map(lambda path: check(path, salt), headers) if message]
+            wrong = [message for message in pool.map(check, headers) if message]
         self.expect_none(wrong)
 
     def test_every_header_says_pragma_once(self):
