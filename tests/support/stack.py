@@ -117,35 +117,31 @@ class Store:
             raise wait.DeadlinePassed(f"{late}; the newest events are {json.dumps(found, indent=1)}") from None
 
 
-class Proxy:
-    """sluice-proxy, by default with one explicit listener."""
+class _Configured:
+    """A program with a configuration file and a health listener."""
 
-    def __init__(self, directory, store, ports=(), host=None, **changes):
-        self.host = host
+    PROGRAM = None
+    LISTENERS = None  # the key of its listeners
+
+    def __init__(self, directory, settings, host):
         self.directory = pathlib.Path(directory)
-        self.configuration = self.directory / "proxy.yaml"
-        self.settings = merged({
-            "name": "pop-test",
-            "workers": 2,
-            "listeners": [{"name": "explicit", "address": "127.0.0.1:0", "kind": "explicit"}],
-            "health": {"address": "127.0.0.1:0"},
-            "origin": {"allow_destinations": ["127.0.0.1/32"], "allow_ports": [443, 80, *ports]},
-            "spool": {"directory": str(self.directory / "spool"), "max_bytes": "64MiB"},
-            "events": {"address": store.ingest},
-        }, changes)
+        self.configuration = self.directory / f"{self.PROGRAM}.yaml"
+        self.settings = settings
+        self.host = host
         self.program = None
 
     def start(self):
         write_configuration(self.configuration, self.settings)
-        command = [programs.BIN / "sluice-proxy", "--config", self.configuration]
-        self.program = programs.Program("sluice-proxy", command, self.directory, host=self.host)
-        self.address = self.program.listener(self.settings["listeners"][0]["name"])
+        command = [programs.BIN / self.PROGRAM, "--config", self.configuration]
+        self.program = programs.Program(self.PROGRAM, command, self.directory, host=self.host)
+        if self.settings[self.LISTENERS]:
+            self.address = self.program.listener(self.settings[self.LISTENERS][0]["name"])
         self.health = self.program.listener("health")
         return self
 
     def restart(self):
         """Starts again after an end, on the addresses it had."""
-        for listener in self.settings["listeners"]:
+        for listener in self.settings[self.LISTENERS]:
             listener["address"] = "%s:%d" % self.program.listener(listener["name"])
         self.settings["health"] = {"address": "%s:%d" % self.health}
         return self.start()
@@ -175,6 +171,52 @@ class Proxy:
             if match and all(f'{key}="{value}"' in (match.group(1) or "") for key, value in labels.items()):
                 total += float(match.group(2))
         return total
+
+
+class Proxy(_Configured):
+    """sluice-proxy, by default with one explicit listener."""
+
+    PROGRAM = "sluice-proxy"
+    LISTENERS = "listeners"
+
+    def __init__(self, directory, store, ports=(), host=None, **changes):
+        directory = pathlib.Path(directory)
+        super().__init__(directory, merged({
+            "name": "pop-test",
+            "workers": 2,
+            "listeners": [{"name": "explicit", "address": "127.0.0.1:0", "kind": "explicit"}],
+            "health": {"address": "127.0.0.1:0"},
+            "origin": {"allow_destinations": ["127.0.0.1/32"], "allow_ports": [443, 80, *ports]},
+            "spool": {"directory": str(directory / "spool"), "max_bytes": "64MiB"},
+            "events": {"address": store.ingest},
+        }, changes), host)
+
+
+class Client(_Configured):
+    """sluice-client, by default with one local listener and both logs."""
+
+    PROGRAM = "sluice-client"
+    LISTENERS = "local_listeners"
+
+    def __init__(self, directory, host=None, **changes):
+        directory = pathlib.Path(directory)
+        self.log = directory / "client.log"
+        self.jsonl = directory / "client.jsonl"
+        super().__init__(directory, merged({
+            "name": "device-test",
+            "local_listeners": [{"name": "local", "address": "127.0.0.1:0"}],
+            "health": {"address": "127.0.0.1:0"},
+            "client_log": {"file": str(self.log), "jsonl": str(self.jsonl)},
+            "spool": {"directory": str(directory / "client-spool"), "max_bytes": "64MiB"},
+        }, changes), host)
+
+    def lines(self):
+        """The lines of the client log."""
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def wait_for_log(self, text):
+        """The first line of the client log that contains `text`."""
+        return wait.until(lambda: next((line for line in self.lines() if text in line), None), f"{text!r} in client.log")
 
 
 class Stack:
