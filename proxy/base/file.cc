@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "proxy/base/text.h"
@@ -53,6 +54,19 @@ bool sync_folder_of(const std::string& path) {
   return handle.open() && fsync(handle.fd()) == 0;
 }
 
+// A synced file beside `path`; its name.
+Result<std::string> write_draft(const std::string& path, std::string_view content, unsigned mode) {
+  std::string draft = path + ".new-" + hex16(random_u64());
+  const File file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file.open()) return failed(path, "create");
+  if (fchmod(file.fd(), mode) != 0 || !write_all(file.fd(), content) || fsync(file.fd()) != 0) {
+    const Error error = failed(path, "write");
+    unlink(draft.c_str());
+    return error;
+  }
+  return draft;
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, size_t bytes_max) {
@@ -77,19 +91,25 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max) {
 }
 
 Status create_file(const std::string& path, std::string_view content, unsigned mode) {
-  const std::string draft = path + ".new-" + hex16(random_u64());
-  const File file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file.open()) return failed(path, "create");
-  if (fchmod(file.fd(), mode) != 0 || !write_all(file.fd(), content) || fsync(file.fd()) != 0) {
-    const Error error = failed(path, "write");
-    unlink(draft.c_str());
+  const auto draft = write_draft(path, content, mode);
+  if (!draft) return draft.error();
+  // link, not rename: it fails when the name is taken.
+  const bool linked = link(draft->c_str(), path.c_str()) == 0;
+  const Error error = linked ? Error{} : failed(path, "create");
+  unlink(draft->c_str());
+  if (!linked) return error;
+  if (!sync_folder_of(path)) return failed(path, "sync the folder of the file");
+  return Unit{};
+}
+
+Status replace_file(const std::string& path, std::string_view content, unsigned mode) {
+  const auto draft = write_draft(path, content, mode);
+  if (!draft) return draft.error();
+  if (rename(draft->c_str(), path.c_str()) != 0) {
+    const Error error = failed(path, "replace");
+    unlink(draft->c_str());
     return error;
   }
-  // link, not rename: it fails when the name is taken.
-  const bool linked = link(draft.c_str(), path.c_str()) == 0;
-  const Error error = linked ? Error{} : failed(path, "create");
-  unlink(draft.c_str());
-  if (!linked) return error;
   if (!sync_folder_of(path)) return failed(path, "sync the folder of the file");
   return Unit{};
 }

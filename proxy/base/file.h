@@ -14,5 +14,7 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max);
 
 // Creates `path` with exactly `mode`, complete and synced or not at all. An existing file stays and is an error.
 Status create_file(const std::string& path, std::string_view content, unsigned mode);
+// The same, but in the place of what was there: after a crash at any moment `path` is the old file or the new one.
+Status replace_file(const std::string& path, std::string_view content, unsigned mode);
 
 }  // namespace sluice::base

@@ -144,10 +144,26 @@ std::string Checks::folder(const std::string& path, const std::string& text) {
   return folder;
 }
 
+std::string Checks::socket(const std::string& path, const std::string& text) {
+  std::string socket = absolute(text);
+  if (socket.size() > unix_socket_path_bytes_max) {
+    problem(path, socket + " is longer than the " + std::to_string(unix_socket_path_bytes_max) +
+                      " bytes that a unix socket's name may have");
+  }
+  return socket;
+}
+
 void Checks::tls(const std::string& path, v1::Tls& tls) {
   tls.set_certificate(readable_file(path + ".certificate", tls.certificate()));
   tls.set_key(readable_file(path + ".key", tls.key()));
   tls.set_ca(readable_file(path + ".ca", tls.ca()));
+}
+
+void Checks::device_tls(const std::string& path, v1::DeviceTls& tls) {
+  tls.set_certificate(readable_file(path + ".certificate", tls.certificate()));
+  tls.set_key(readable_file(path + ".key", tls.key()));
+  tls.set_client_ca(readable_file(path + ".client_ca", tls.client_ca()));
+  if (!tls.revoked().empty()) tls.set_revoked(readable_file(path + ".revoked", tls.revoked()));
 }
 
 void Checks::address_with_tls(const std::string& owner, const std::string& address, bool has_tls, Port port) {

@@ -60,6 +60,9 @@ class Checks {
 
   // All files given and readable; they become absolute.
   void tls(const std::string& path, v1::Tls& tls);
+  void device_tls(const std::string& path, v1::DeviceTls& tls);
+  // Absolute form of a unix socket's name, which must fit into an address.
+  std::string socket(const std::string& path, const std::string& text);
   // The address and, unless it is loopback, the presence of `tls`. `owner` is "events" or "ingest".
   void address_with_tls(const std::string& owner, const std::string& address, bool has_tls, Port port);
 

@@ -11,13 +11,7 @@ namespace {
 
 void check_query(Checks& checks, v1::QueryServer& query) {
   if (query.socket().empty()) return checks.problem("query.socket", "is required; write the name of a unix socket");
-  query.set_socket(checks.absolute(query.socket()));
-  if (query.socket().size() > unix_socket_path_bytes_max) {
-    checks.problem("query.socket", query.socket() + " is longer than the " +
-                                       std::to_string(unix_socket_path_bytes_max) +
-                                       " bytes that a unix socket's name "
-                                       "may have");
-  }
+  query.set_socket(checks.socket("query.socket", query.socket()));
 }
 
 void check_store(Checks& checks, v1::Store& store) {

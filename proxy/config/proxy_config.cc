@@ -80,6 +80,19 @@ void check_listener(Checks& checks, const std::string& path, v1::Listener& liste
   check_open_relay(checks, path, listener, *endpoint);
 }
 
+void check_admin(Checks& checks, v1::Admin& admin, Listening& listening) {
+  if (!admin.socket().empty()) admin.set_socket(checks.socket("admin.socket", admin.socket()));
+  if (admin.address().empty() && !admin.socket().empty()) return;
+  const auto endpoint = checks.endpoint("admin.address", admin.address(), Checks::Port::kAnyFree);
+  if (!endpoint) return;
+  listening.add("admin.address", *endpoint);
+  if (!is_loopback(endpoint->address)) {
+    checks.problem("admin.address", backquoted(admin.address()) +
+                                        " is not loopback; the admin endpoint has no authentication, so it must be on "
+                                        "127.0.0.1 or [::1]");
+  }
+}
+
 void check_listeners(Checks& checks, v1::Proxy& proxy) {
   Listening listening(checks);
   if (proxy.listeners().empty()) {
@@ -100,17 +113,13 @@ void check_listeners(Checks& checks, v1::Proxy& proxy) {
     const auto endpoint = checks.endpoint("health.address", proxy.health().address(), Checks::Port::kAnyFree);
     if (endpoint) listening.add("health.address", *endpoint);
   }
-  if (proxy.has_admin()) {
-    const auto endpoint = checks.endpoint("admin.address", proxy.admin().address(), Checks::Port::kAnyFree);
-    if (!endpoint) return;
-    listening.add("admin.address", *endpoint);
-    if (!is_loopback(endpoint->address)) {
-      checks.problem("admin.address",
-                     backquoted(proxy.admin().address()) +
-                         " is not loopback; the admin endpoint has no authentication, so it must be on "
-                         "127.0.0.1 or [::1]");
-    }
+  if (proxy.has_control()) {
+    v1::Control& control = *proxy.mutable_control();
+    const auto endpoint = checks.endpoint("control.address", control.address(), Checks::Port::kAnyFree);
+    if (endpoint) listening.add("control.address", *endpoint);
+    checks.device_tls("control.tls", *control.mutable_tls());
   }
+  if (proxy.has_admin()) check_admin(checks, *proxy.mutable_admin(), listening);
 }
 
 bool is_host_name(std::string_view text) {
@@ -182,6 +191,7 @@ void check_proxy(Checks& checks, v1::Proxy& proxy) {
   check_listeners(checks, proxy);
   check_origin(checks, *proxy.mutable_origin());
   if (!proxy.policy().empty()) proxy.set_policy(checks.file_or_folder("policy", proxy.policy()));
+  if (!proxy.state().empty()) proxy.set_state(checks.folder("state", proxy.state()));
   check_spool(checks, *proxy.mutable_spool());
   if (proxy.has_events()) {
     v1::EventStore& events = *proxy.mutable_events();

@@ -3,9 +3,11 @@
 #include "proxy/base/byte_reader.h"
 #include "proxy/base/chunk.h"
 #include "proxy/base/crc32c.h"
+#include "proxy/base/file.h"
 #include "proxy/base/ip.h"
 #include "proxy/base/result.h"
 #include "proxy/base/text.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sluice::base {
 
@@ -89,6 +91,18 @@ TEST_CASE("hex, decimal and nearest words") {
   for (const char* bad : {"", "-1", "+1", "01", "1 ", "18446744073709551616"}) CHECK_FALSE(parse_decimal(bad));
   CHECK(nearest_words("adress", {"name", "address", "kind"}) == std::vector<std::string>{"address"});
   CHECK(nearest_words("zzzzzz", {"name", "address"}).empty());
+}
+
+TEST_CASE("a file is replaced whole, with its new mode, and nothing stays beside it") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("journal");
+  REQUIRE(replace_file(path, "one", 0600).ok());
+  REQUIRE(replace_file(path, "two", 0640).ok());
+  CHECK(read_file(path, 100).value() == "two");
+  CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms::all) == (std::filesystem::perms(0640)));
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+  CHECK_FALSE(create_file(path, "three", 0600).ok());
+  CHECK_FALSE(replace_file(folder.path("missing/journal"), "x", 0600).ok());
 }
 
 }  // namespace sluice::base

@@ -67,7 +67,9 @@ listeners:
 - {name: explicit, address: 0.0.0.0:3128, kind: explicit, auth: {basic: users.htpasswd}}
 - {name: office, address: "[::]:3129", allow_sources: [10.0.0.0/8, "fc00::/7"]}
 health: {address: 0.0.0.0:9900}
-admin: {address: 127.0.0.1:9901}
+admin: {address: 127.0.0.1:9901, socket: admin.sock}
+control: {address: 0.0.0.0:8444, tls: {certificate: pop.crt, key: pop.key, client_ca: ca.crt, revoked: ca.crt}}
+state: state
 origin: {resolve: {dropbox.com: 127.0.0.1}, connect_timeout_ms: 2000, allow_destinations: [127.0.0.0/8],
          allow_ports: [8443], public_addresses: [203.0.113.9], dns_servers: ["9.9.9.9:53"]}
 spool: {directory: /var/spool/sluice, max_bytes: 64MiB, when_full: drop_oldest}
@@ -87,6 +89,10 @@ log: {format: json, level: debug}
   CHECK(proxy.spool().max_bytes() == 64u << 20);
   CHECK(proxy.origin().allow_ports_size() == 1);
   CHECK(proxy.timeouts().drain_ms() == 0);
+  CHECK(proxy.admin().socket() == folder.path("admin.sock"));
+  CHECK(proxy.control().tls().client_ca() == folder.path("ca.crt"));
+  CHECK(proxy.control().tls().revoked() == folder.path("ca.crt"));
+  CHECK(proxy.state() == folder.path("state"));
 }
 
 TEST_CASE("listeners that cannot work are refused") {
@@ -145,6 +151,11 @@ TEST_CASE("the other sections are checked") {
        "2:18: admin.address: `0.0.0.0:9901` is not loopback; the admin endpoint has no authentication, so it must be "
        "on "
        "127.0.0.1 or [::1]"},
+      {"control: {address: 0.0.0.0:8444, tls: {certificate: /etc/hosts, key: /etc/hosts}}",
+       "2:34: control.tls.client_ca: is required; write the name of a file"},
+      {"admin: {socket: 'x/../admin.sock', address: localhost}",
+       "2:45: admin.address: must be IP:port, for example 127.0.0.1:3128 or [::1]:3128, found `localhost`"},
+      {"state: /etc/passwd", "2:8: state: /etc/passwd is not a folder"},
       {"health: {address: 127.0.0.1:3128}",
        "2:19: health.address: `127.0.0.1:3128` is already the address of listeners[0].address"},
       {"origin: {resolve: {Dropbox.com: 127.0.0.1}}",
@@ -181,6 +192,7 @@ TEST_CASE("the other sections are checked") {
     CHECK(error_of(std::string(smallest) + c.text + "\n") == std::string("/etc/sluice/p.yaml:") + c.error);
   }
   CHECK(error_of(std::string(smallest) + "events: {address: 127.0.0.1:8445}\n") == "ok");
+  CHECK(error_of(std::string(smallest) + "admin: {socket: admin.sock}\n") == "ok");
 }
 
 TEST_CASE("a file that cannot be read is named") {
