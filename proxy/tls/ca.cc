@@ -116,6 +116,30 @@ base::Result<Identity> load_identity(const std::string& prefix) {
   return Identity::from_pem(*certificate, *key, prefix);
 }
 
+// A one-year leaf by the root in `prefix`.crt and .key, never longer than the root lives.
+base::Result<std::vector<MadeFile>> issue(const std::string& prefix, Form form, const std::string& out,
+                                          const std::string& purpose, base::WallTime now) {
+  const auto root = load_identity(prefix);
+  if (!root) return root.error();
+  if (root->not_after() <= now) return base::Error{prefix + ".crt: has expired"};
+  form.not_before = now - backdating;
+  form.not_after = std::min(now + year_lifetime, root->not_after());
+  const auto identity = Identity::make(form, &*root);
+  if (!identity) return identity.error();
+  std::vector<Draft> drafts;
+  add_pair(drafts, out, purpose, *identity);
+  return write_all(drafts);
+}
+
+// At most 64 characters are allowed there; bytes are fewer or as many, and no character is cut in two.
+std::string cut_to_common_name(std::string text) {
+  if (text.size() <= common_name_bytes_max) return text;
+  size_t end = common_name_bytes_max;
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;
+  text.resize(end);
+  return text;
+}
+
 }  // namespace
 
 base::Result<std::vector<MadeFile>> create_ca(const std::string& directory, const std::string& name,
@@ -153,22 +177,24 @@ base::Result<std::vector<MadeFile>> issue_service_certificate(const std::string&
   }
   const auto names = joined_names(wanted);
   if (!names) return names.error();
-  const auto root = load_identity(directory + "/service-root");
-  if (!root) return root.error();
-  if (root->not_after() <= now) return base::Error{directory + "/service-root.crt: has expired"};
-
   const bool server = wanted.role == ServiceRole::kServer;
   Form form;
   form.kind = server ? Form::Kind::kServer : Form::Kind::kClient;
   form.common_name = wanted.name;
   form.alternative_names = *names;
-  form.not_before = now - backdating;
-  form.not_after = std::min(now + year_lifetime, root->not_after());
-  const auto identity = Identity::make(form, &*root);
-  if (!identity) return identity.error();
-  std::vector<Draft> drafts;
-  add_pair(drafts, wanted.out, server ? "server certificate" : "producer certificate", *identity);
-  return write_all(drafts);
+  return issue(directory + "/service-root", std::move(form), wanted.out,
+               server ? "server certificate" : "producer certificate", now);
+}
+
+base::Result<std::vector<MadeFile>> issue_device_certificate(const std::string& directory,
+                                                             const DeviceCertificate& wanted, base::WallTime now) {
+  const auto uri = format_identity(wanted.identity);
+  if (!uri) return uri.error();
+  Form form;
+  form.kind = Form::Kind::kClient;
+  form.common_name = cut_to_common_name(wanted.identity.device);
+  form.alternative_names = "URI:" + *uri;  // percent-encoded: nothing in it means something to OpenSSL's spelling
+  return issue(directory + "/devices-root", std::move(form), wanted.out, "device certificate", now);
 }
 
 }  // namespace sluice::tls

@@ -13,6 +13,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/base/time.h"
+#include "proxy/tls/identity.h"
 
 namespace sluice::tls {
 
@@ -42,5 +43,16 @@ struct ServiceCertificate {
 // Makes a key and a one-year certificate signed by the service root in `directory`.
 base::Result<std::vector<MadeFile>> issue_service_certificate(const std::string& directory,
                                                               const ServiceCertificate& wanted, base::WallTime now);
+
+// A device that may connect to tunnel and control, on behalf of one user of one tenant.
+struct DeviceCertificate {
+  DeviceIdentity identity;
+  std::string out;  // writes `out`.crt and `out`.key
+};
+
+// Makes a key and a one-year client certificate signed by the devices root in `directory`. It names the device by the
+// URI of tls/identity.h and nothing else; the common name repeats the device for people.
+base::Result<std::vector<MadeFile>> issue_device_certificate(const std::string& directory,
+                                                             const DeviceCertificate& wanted, base::WallTime now);
 
 }  // namespace sluice::tls

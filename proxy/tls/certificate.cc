@@ -1,60 +1,23 @@
 #include "proxy/tls/certificate.h"
 
-#include <openssl/bio.h>
-#include <openssl/bn.h>
-#include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
-#include <array>
 #include <vector>
+
+#include "proxy/base/assert.h"
+#include "proxy/tls/openssl.h"
 
 namespace sluice::tls {
 
 namespace {
 
-template <auto free_it>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    free_it(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Freed<BIO_free_all>>;
-using BigNumber = std::unique_ptr<BIGNUM, Freed<BN_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using Kind = Identity::Form::Kind;
 
 // A positive number below 2^159, as RFC 5280 section 4.1.2.2 allows.
 constexpr int serial_bits = 159;
 
-// Takes the oldest entry of OpenSSL's error queue and empties it.
-base::Error failed(const std::string& what) {
-  std::array<char, 256> text{};
-  const unsigned long code = ERR_get_error();
-  ERR_clear_error();
-  ERR_error_string_n(code, text.data(), text.size());
-  return base::Error{what + (code == 0 ? "" : std::string(": ") + text.data())};
-}
-
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const long length = BIO_get_mem_data(bio, &data);
-  return length <= 0 ? "" : std::string(data, static_cast<size_t>(length));
-}
-
-// Never asks on the terminal for the passphrase of an encrypted key.
-int no_passphrase(char*, int, int, void*) {
-  return -1;
-}
-
 bool set_serial(X509* certificate) {
-  const BigNumber number(BN_new());
+  const BigNumberPtr number(BN_new());
   return number && BN_rand(number.get(), serial_bits, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1 &&
          BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
 }
@@ -73,7 +36,7 @@ bool set_common_name(X509* certificate, const std::string& name) {
 bool add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  const Extension extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
+  const ExtensionPtr extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
   return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
@@ -104,8 +67,8 @@ std::vector<NamedValue> extensions_of(const Identity::Form& form) {
 }  // namespace
 
 struct Identity::State {
-  Certificate certificate;
-  Key key;
+  CertificatePtr certificate;
+  KeyPtr key;
 };
 
 Identity::Identity(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -140,8 +103,8 @@ base::Result<Identity> Identity::make(const Form& form, const Identity* issuer) 
 }
 
 base::Result<Identity> Identity::from_pem(std::string_view certificate, std::string_view key, const std::string& name) {
-  const Bio certificate_bio(BIO_new_mem_buf(certificate.data(), static_cast<int>(certificate.size())));
-  const Bio key_bio(BIO_new_mem_buf(key.data(), static_cast<int>(key.size())));
+  const BioPtr certificate_bio(BIO_new_mem_buf(certificate.data(), static_cast<int>(certificate.size())));
+  const BioPtr key_bio(BIO_new_mem_buf(key.data(), static_cast<int>(key.size())));
   if (!certificate_bio || !key_bio) return failed(name + ": out of memory");
   auto state = std::make_unique<State>();
   state->certificate.reset(PEM_read_bio_X509(certificate_bio.get(), nullptr, no_passphrase, nullptr));
@@ -155,26 +118,22 @@ base::Result<Identity> Identity::from_pem(std::string_view certificate, std::str
 }
 
 std::string Identity::certificate_pem() const {
-  const Bio bio(BIO_new(BIO_s_mem()));
+  const BioPtr bio(BIO_new(BIO_s_mem()));
   SLUICE_ASSERT(bio && PEM_write_bio_X509(bio.get(), state_->certificate.get()) == 1);
   return text_of(bio.get());
 }
 
 std::string Identity::key_pem() const {
-  const Bio bio(BIO_new(BIO_s_secmem()));
+  const BioPtr bio(BIO_new(BIO_s_secmem()));
   SLUICE_ASSERT(
       bio && PEM_write_bio_PKCS8PrivateKey(bio.get(), state_->key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1);
   return text_of(bio.get());
 }
 
 base::WallTime Identity::not_after() const {
-  int days = 0;
-  int seconds = 0;
-  ASN1_TIME* epoch = ASN1_TIME_set(nullptr, 0);
-  const bool known = ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(state_->certificate.get())) == 1;
-  ASN1_TIME_free(epoch);
-  SLUICE_ASSERT(known);
-  return base::WallTime{std::chrono::hours(24) * days + std::chrono::seconds(seconds)};
+  const auto time = wall_time_of(X509_get0_notAfter(state_->certificate.get()));
+  SLUICE_ASSERT(time.has_value());
+  return *time;
 }
 
 }  // namespace sluice::tls

@@ -23,4 +23,32 @@ constexpr size_t ca_name_bytes_max = 40;
 constexpr size_t common_name_bytes_max = 64;
 constexpr size_t alternative_names_max = 64;
 
+// Of a distinguished name as text, for events and errors.
+constexpr size_t name_text_bytes_max = 1024;
+// Parts of a device's identity: a user name of e-mail length, device ids as UUIDs and inventory names.
+constexpr size_t tenant_bytes_max = 64;
+constexpr size_t device_bytes_max = 128;
+// All three parts with every byte percent-encoded, and the fixed text.
+constexpr size_t identity_uri_bytes_max = 3 * (tenant_bytes_max + device_bytes_max + user_bytes_max) + 32;
+
+// A list of revoked certificates: about a million entries of a CRL.
+constexpr size_t revocation_file_bytes_max = size_t{64} << 20;
+
+// Largest plaintext of one record (RFC 8446 section 5.1).
+constexpr size_t record_plaintext_bytes_max = size_t{1} << 14;
+// Ciphertext that waits to be sent. Above it no plaintext is accepted: 64 KiB fill a good write.
+constexpr size_t output_bytes_max = size_t{64} << 10;
+// What handshakes, tickets and key updates may add on top: one record with its header, and the answers to a flood of
+// key updates before reading stops.
+constexpr size_t output_extra_bytes_max = size_t{32} << 10;
+// Room for one record's header, padding and tag.
+constexpr size_t record_overhead_bytes_max = 64;
+// A peer's certificate message: about fifty certificates.
+constexpr long peer_chain_bytes_max = 100 * 1024;
+// Newest tickets kept of one connection; servers send two.
+constexpr size_t tickets_per_session_max = 2;
+// RFC 7301 gives a protocol name one byte of length.
+constexpr size_t alpn_name_bytes_max = 255;
+constexpr size_t alpn_names_max = 16;
+
 }  // namespace sluice::tls
