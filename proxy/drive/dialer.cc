@@ -143,10 +143,11 @@ void Dialer::on_timer() {
   }
 }
 
-void Dialer::on_stream(net::TcpStream& stream) {
+void Dialer::on_stream(net::Stream& changed) {
   const auto found =
-      std::find_if(attempts_.begin(), attempts_.end(), [&](const auto& a) { return a.get() == &stream; });
+      std::find_if(attempts_.begin(), attempts_.end(), [&](const auto& a) { return a.get() == &changed; });
   const auto index = static_cast<size_t>(found - attempts_.begin());
+  net::TcpStream& stream = **found;
   const int error = stream.connect_error();
   if (error == 0 && !stream.writable()) return;
   const base::Endpoint address = attempt_addresses_[index];

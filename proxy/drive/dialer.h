@@ -28,24 +28,31 @@ struct DialSettings {
 
 class DialHandler {
  public:
-  // `stream` is null on failure. The dialer may be destroyed from here.
-  virtual void on_dialled(std::unique_ptr<net::TcpStream> stream, flow::DialDone result) = 0;
+  // `stream` is null on failure. The dialling may be destroyed from here.
+  virtual void on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone result) = 0;
 
  protected:
   virtual ~DialHandler() = default;
 };
 
-// Owned by the flow's driver; destroying it gives up. One loop.
-class Dialer : private net::ResolveHandler, private net::StreamHandler, private net::Timer {
+// A connection in the making: by our own dialler, or through a tunnel. Owned by the flow's driver; destroying it gives
+// up. One loop.
+class Dialling {
+ public:
+  virtual ~Dialling() = default;
+  virtual void start() = 0;  // may answer before it returns
+};
+
+class Dialer final : public Dialling, private net::ResolveHandler, private net::StreamHandler, private net::Timer {
  public:
   Dialer(net::Loop& loop, net::Resolver& resolver, std::shared_ptr<const DialSettings> settings,
          wire::Authority authority, DialHandler& handler);
   ~Dialer() override;
-  void start();  // may answer before it returns
+  void start() override;
 
  private:
   void on_resolved(const net::ResolveAnswer& answer) override;
-  void on_stream(net::TcpStream& stream) override;
+  void on_stream(net::Stream& stream) override;
   void on_timer() override;
 
   void add(const std::vector<base::IpAddress>& addresses);

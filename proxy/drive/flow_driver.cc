@@ -4,6 +4,7 @@
 
 #include "proxy/base/assert.h"
 #include "proxy/drive/limits.h"
+#include "proxy/net/tcp_stream.h"
 
 namespace sluice::drive {
 
@@ -17,38 +18,65 @@ uint8_t bit(flow::HoldReason reason) {
 }
 }  // namespace
 
-std::unique_ptr<FlowDriver> FlowDriver::open(FlowHost& host, int fd, const base::Endpoint& peer,
-                                             std::shared_ptr<const flow::Settings> settings,
+std::unique_ptr<FlowDriver> FlowDriver::open(FlowHost& host, int fd, std::unique_ptr<flow::Machine> machine,
                                              std::shared_ptr<const DialSettings> dial_settings) {
-  std::unique_ptr<FlowDriver> driver(new FlowDriver(host, peer, std::move(settings), std::move(dial_settings)));
+  std::unique_ptr<FlowDriver> driver(new FlowDriver(host, std::move(machine), std::move(dial_settings)));
   driver->end(Side::kClient).stream = net::TcpStream::adopt(host.loop, fd, *driver);
   if (driver->end(Side::kClient).stream == nullptr) return nullptr;
-  host.begin_event(driver->machine_.record());
-  driver->deliver(flow::Opened{});
-  driver->arm();
+  host.begin_event(driver->machine_->record());
   return driver;
 }
 
-FlowDriver::FlowDriver(FlowHost& host, const base::Endpoint& peer, std::shared_ptr<const flow::Settings> settings,
+std::unique_ptr<FlowDriver> FlowDriver::open(FlowHost& host, std::unique_ptr<net::Stream> client, Responder* responder,
+                                             std::unique_ptr<flow::Machine> machine,
+                                             std::shared_ptr<const DialSettings> dial_settings) {
+  std::unique_ptr<FlowDriver> driver(new FlowDriver(host, std::move(machine), std::move(dial_settings)));
+  client->set_handler(*driver);
+  driver->end(Side::kClient).stream = std::move(client);
+  driver->responder_ = responder;
+  host.begin_event(driver->machine_->record());
+  return driver;
+}
+
+FlowDriver::FlowDriver(FlowHost& host, std::unique_ptr<flow::Machine> machine,
                        std::shared_ptr<const DialSettings> dial_settings)
-    : host_(host),
-      machine_(std::move(settings), peer, host.loop.now(), base::wall_now()),
-      dial_settings_(std::move(dial_settings)) {}
+    : host_(host), machine_(std::move(machine)), dial_settings_(std::move(dial_settings)) {}
+
+void FlowDriver::start(flow::Opened opened) {
+  net::Stream& client = *end(Side::kClient).stream;
+  if (opened.request && client.readable()) {
+    const std::span<uint8_t> buffer = host_.buffer.first(first_read_bytes_max);
+    const net::IoResult result = client.read(buffer);
+    totals_.client_in += result.bytes;
+    opened.early = base::Chunk::copy_of(buffer.first(result.bytes));
+    if (result.kind == Kind::kEnded) {
+      end(Side::kClient).read_ended = true;
+      inbox_.push_back(flow::ReadEnded{Side::kClient});
+    } else if (result.kind == Kind::kReset) {
+      end(Side::kClient).read_ended = true;
+      inbox_.push_back(flow::Reset{Side::kClient});
+    }
+  }
+  inbox_.insert(inbox_.begin(), flow::Input(std::move(opened)));
+  work_through_inbox();
+  service();
+  arm();
+}
 
 FlowDriver::~FlowDriver() {
   host_.loop.not_soon(*this);
 }
 
 void FlowDriver::reconfigure(std::shared_ptr<const flow::Settings> settings) {
-  if (!closed_ && !machine_.done()) deliver(flow::PolicyChanged{std::move(settings), spliced()});
+  if (!closed_ && !machine_->done()) deliver(flow::PolicyChanged{std::move(settings), spliced()});
 }
 
 void FlowDriver::shutdown(CloseReason reason) {
-  if (!closed_ && !machine_.done()) deliver(flow::Shutdown{reason, spliced()});
+  if (!closed_ && !machine_->done()) deliver(flow::Shutdown{reason, spliced()});
 }
 
 void FlowDriver::rewrite_record() {
-  flow::FlowRecord& record = machine_.record();
+  flow::FlowRecord& record = machine_->record();
   if (splicer_) {
     record.client_bytes = splicer_->bytes().client;
     record.server_bytes = splicer_->bytes().server;
@@ -59,7 +87,7 @@ void FlowDriver::rewrite_record() {
 
 // ---- inputs
 
-void FlowDriver::on_stream(net::TcpStream&) {
+void FlowDriver::on_stream(net::Stream&) {
   service();
   arm();
 }
@@ -77,13 +105,13 @@ void FlowDriver::on_timer() {
     const flow::SpliceBytes bytes = take_splicer();
     for (End& e : ends_) e.abort = true;
     deliver(flow::SpliceEnded{bytes, reason});
-  } else if (const auto deadline = machine_.deadline(); deadline && now >= *deadline && !machine_.done()) {
+  } else if (const auto deadline = machine_->deadline(); deadline && now >= *deadline && !machine_->done()) {
     deliver(flow::Tick{spliced()});
   }
   arm();
 }
 
-void FlowDriver::on_dialled(std::unique_ptr<net::TcpStream> stream, flow::DialDone result) {
+void FlowDriver::on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone result) {
   if (stream) {
     stream->set_handler(*this);
     end(Side::kOrigin).stream = std::move(stream);
@@ -94,7 +122,7 @@ void FlowDriver::on_dialled(std::unique_ptr<net::TcpStream> stream, flow::DialDo
 }
 
 void FlowDriver::authenticated(bool accepted) {
-  if (closed_ || machine_.done()) return;
+  if (closed_ || machine_->done()) return;
   deliver(flow::AuthDone{accepted});
   service();
   arm();
@@ -112,13 +140,16 @@ void FlowDriver::records_written() {
 
 void FlowDriver::deliver(flow::Input input) {
   inbox_.push_back(std::move(input));
-  if (handling_) return;
+  if (!handling_) work_through_inbox();
+}
+
+void FlowDriver::work_through_inbox() {
   handling_ = true;
-  for (size_t i = 0; i < inbox_.size() && !machine_.done(); ++i) {
+  for (size_t i = 0; i < inbox_.size() && !machine_->done(); ++i) {
     flow::Outbox& out = host_.outbox;
     out.clear();
     flow::Input next = std::move(inbox_[i]);
-    machine_.handle(std::move(next), host_.loop.now(), out);
+    machine_->handle(std::move(next), host_.loop.now(), out);
     flow::Outbox actions = std::exchange(out, {});
     perform(actions);
     actions.clear();
@@ -142,7 +173,7 @@ void FlowDriver::perform(flow::Outbox& actions) {
 }
 
 void FlowDriver::perform(flow::Record&& action) {
-  host_.write_record(machine_.record(), action.state);
+  host_.write_record(machine_->record(), action.state);
   waiting_for_records_ = true;
   host_.wait_for_records(*this);
 }
@@ -154,14 +185,24 @@ void FlowDriver::perform(flow::Send&& action) {
   flush(action.side);
 }
 
+void FlowDriver::perform(flow::Respond&& action) {
+  SLUICE_ASSERT(responder_ != nullptr);
+  if (end(Side::kClient).stream) responder_->respond(action.status, std::move(action.fields));
+}
+
 void FlowDriver::perform(flow::Authenticate&& action) {
   alive_ = std::make_shared<int>();
   host_.authenticate(*this, alive_, std::move(action.user), std::move(action.password));
 }
 
 void FlowDriver::perform(flow::Dial&& action) {
-  dialer_ = std::make_unique<Dialer>(host_.loop, host_.resolver, dial_settings_, std::move(action.authority), *this);
-  dialer_->start();
+  if (action.tunnel) {
+    dialling_ = host_.dial_tunnel(std::move(action), *this);
+  } else {
+    dialling_ =
+        std::make_unique<Dialer>(host_.loop, host_.resolver, dial_settings_, std::move(action.authority), *this);
+  }
+  dialling_->start();
 }
 
 void FlowDriver::perform(flow::HoldRead&& action) {
@@ -196,7 +237,7 @@ void FlowDriver::close(CloseReason reason) {
   closed_ = true;
   host_.loop.timers().disarm(*this);
   host_.loop.not_soon(*this);
-  dialer_.reset();
+  dialling_.reset();
   if (splicer_) (void)take_splicer();
   for (End& e : ends_) {
     if (e.stream && e.abort) e.stream->reset_on_close();
@@ -209,7 +250,7 @@ void FlowDriver::close(CloseReason reason) {
 
 flow::SpliceBytes FlowDriver::spliced() const {
   if (splicer_) return splicer_->bytes();
-  return {machine_.record().client_bytes, machine_.record().server_bytes};
+  return {machine_->record().client_bytes, machine_->record().server_bytes};
 }
 
 flow::SpliceBytes FlowDriver::take_splicer() {
@@ -285,8 +326,8 @@ void FlowDriver::run_splicer() {
 }
 
 void FlowDriver::arm() {
-  if (closed_ || machine_.done()) return;
-  auto next = machine_.deadline();
+  if (closed_ || machine_->done()) return;
+  auto next = machine_->deadline();
   if (splicer_ && (!next || splicer_->deadline() < *next)) next = splicer_->deadline();
   if (next) {
     host_.loop.timers().arm(*this, *next);

@@ -4,8 +4,8 @@
 //
 //   event -> inbox -> machine.handle -> actions, in order
 //                                        | a Record parks what follows until the spool has been written
-// Created on accept by the worker, which destroys it after flow_ended(). One loop; never re-entered: what happens
-// while an input is being handled waits in the inbox.
+// Created by the host, which puts it among its flows, starts it, and destroys it after flow_ended(). One loop; never
+// re-entered: what happens while an input is being handled waits in the inbox.
 #include <array>
 #include <memory>
 #include <optional>
@@ -14,18 +14,33 @@
 #include "proxy/drive/dialer.h"
 #include "proxy/drive/flow_host.h"
 #include "proxy/drive/splicer.h"
-#include "proxy/flow/proxy_flow.h"
-#include "proxy/net/tcp_stream.h"
+#include "proxy/flow/machine.h"
+#include "proxy/net/stream.h"
 
 namespace sluice::drive {
+
+// The client's side of a flow that came as a request of its own (Opened::request). Belongs to the client's stream.
+class Responder {
+ public:
+  virtual void respond(int status, wire::Fields fields) = 0;
+
+ protected:
+  virtual ~Responder() = default;
+};
 
 class FlowDriver : private net::StreamHandler, private net::Timer, private net::Ready, public DialHandler {
  public:
   // `fd` is an accepted socket, owned from here on. Null when the kernel has no room to watch it.
-  static std::unique_ptr<FlowDriver> open(FlowHost& host, int fd, const base::Endpoint& peer,
-                                          std::shared_ptr<const flow::Settings> settings,
+  static std::unique_ptr<FlowDriver> open(FlowHost& host, int fd, std::unique_ptr<flow::Machine> machine,
+                                          std::shared_ptr<const DialSettings> dial_settings);
+  // Any other stream; `responder` belongs to it, null where the client asks in its first bytes.
+  static std::unique_ptr<FlowDriver> open(FlowHost& host, std::unique_ptr<net::Stream> client, Responder* responder,
+                                          std::unique_ptr<flow::Machine> machine,
                                           std::shared_ptr<const DialSettings> dial_settings);
   ~FlowDriver() override;
+
+  // The first input. The flow may end before this returns.
+  void start(flow::Opened opened);
 
   // The configuration was reloaded.
   void reconfigure(std::shared_ptr<const flow::Settings> settings);
@@ -38,7 +53,7 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
   void records_written();
   void authenticated(bool accepted);
 
-  const flow::FlowRecord& record() const { return machine_.record(); }
+  const flow::FlowRecord& record() const { return machine_->record(); }
 
   // The host's notes about this flow.
   size_t index = 0;           // in its list of drivers
@@ -47,7 +62,7 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
 
  private:
   struct End {
-    std::unique_ptr<net::TcpStream> stream;
+    std::unique_ptr<net::Stream> stream;
     base::Chunk unsent;
     uint8_t holds = 0;       // set of HoldReason
     bool end_write = false;  // FIN when `unsent` is gone
@@ -55,17 +70,18 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
     bool abort = false;  // RST when it is closed
   };
 
-  FlowDriver(FlowHost& host, const base::Endpoint& peer, std::shared_ptr<const flow::Settings> settings,
-             std::shared_ptr<const DialSettings> dial_settings);
+  FlowDriver(FlowHost& host, std::unique_ptr<flow::Machine> machine, std::shared_ptr<const DialSettings> dial_settings);
 
-  void on_stream(net::TcpStream& stream) override;
+  void on_stream(net::Stream& stream) override;
   void on_timer() override;
   void on_ready() override;
-  void on_dialled(std::unique_ptr<net::TcpStream> stream, flow::DialDone result) override;
+  void on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone result) override;
 
   void deliver(flow::Input input);
+  void work_through_inbox();
   void perform(flow::Outbox& actions);
   void perform(flow::Send&& action);
+  void perform(flow::Respond&& action);
   void perform(flow::Authenticate&& action);
   void perform(flow::Dial&& action);
   void perform(flow::HoldRead&& action);
@@ -87,10 +103,11 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
   End& end(flow::Side side) { return ends_[static_cast<size_t>(side)]; }
 
   FlowHost& host_;
-  flow::ProxyFlow machine_;
+  std::unique_ptr<flow::Machine> machine_;
   std::shared_ptr<const DialSettings> dial_settings_;
   std::array<End, 2> ends_;
-  std::unique_ptr<Dialer> dialer_;
+  Responder* responder_ = nullptr;
+  std::unique_ptr<Dialling> dialling_;
   std::unique_ptr<Splicer> splicer_;
   uint64_t held_bytes_ = 0;  // of the client, handed to the splicer at its start
   std::vector<flow::Input> inbox_;

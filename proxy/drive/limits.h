@@ -18,6 +18,19 @@ constexpr size_t pipes_idle_max = 64;
 // A pipe that moved less than this since its last wait goes back to the pool.
 constexpr size_t pipe_keep_bytes = copy_buffer_bytes;
 
+// Tunnels. Frames are gathered up to one TLS record.
+constexpr size_t tunnel_record_bytes = size_t{16} * 1024;
+// A tunnel with flows that hears nothing for this long asks with a PING; without an answer it is dead: in 6.5 s.
+constexpr base::Duration ping_after{4'000};
+constexpr base::Duration ping_answer{2'500};
+constexpr base::Duration idle_ping_after{20'000};  // without flows: thousands of idle clients must cost little
+constexpr base::Duration probe_after{1'000};       // a new flow does not trust a longer silence
+// Handshakes: about 300 µs each; flows that are open must not wait longer than a few of them.
+constexpr size_t handshakes_per_turn_max = 16;
+constexpr size_t entrances_max = 1'024;  // handshakes that have begun, of one loop: 50 KiB each while they last
+// Between the announcement of a drain and the GOAWAY that counts: streams that crossed it still get through.
+constexpr base::Duration drain_notice{500};
+
 // RFC 8305 section 8.
 constexpr base::Duration resolution_delay{50};
 constexpr base::Duration connection_attempt_delay{250};

@@ -1,6 +1,7 @@
 #include "proxy/drive/splicer.h"
 
 #include "proxy/drive/limits.h"
+#include "proxy/net/tcp_stream.h"
 
 namespace sluice::drive {
 
@@ -8,12 +9,13 @@ using flow::CloseReason;
 using flow::Side;
 using Kind = net::IoResult::Kind;
 
-Splicer::Splicer(net::TcpStream& client, net::TcpStream& origin, PipePool& pipes, std::span<uint8_t> buffer,
+Splicer::Splicer(net::Stream& client, net::Stream& origin, PipePool& pipes, std::span<uint8_t> buffer,
                  flow::Splice&& splice, base::Time now)
     : pipes_(pipes),
       buffer_(buffer),
       idle_(splice.idle),
       half_open_(splice.half_open),
+      plain_(client.socket() != nullptr && origin.socket() != nullptr),
       last_moved_(now),
       first_ended_(splice.client_ended ? Side::kClient : Side::kOrigin),
       up_(client, origin, std::move(splice.to_origin), splice.client_ended),
@@ -94,8 +96,9 @@ void Splicer::finish(Pump& pump) {
 bool Splicer::flush(Pump& pump) {
   while (!pump.pending.empty() || pump.piped > 0) {
     if (pump.sink_dead || !pump.to->writable()) return false;
-    const net::IoResult result = pump.pending.empty() ? pump.to->splice_from_pipe(pump.pipe->read_end(), pump.piped)
-                                                      : pump.to->write(pump.pending.view());
+    const net::IoResult result = pump.pending.empty()
+                                     ? pump.to->socket()->splice_from_pipe(pump.pipe->read_end(), pump.piped)
+                                     : pump.to->write(pump.pending.view());
     if (result.kind == Kind::kBlocked) return false;
     if (result.kind != Kind::kMoved) {
       pump.sink_dead = true;
@@ -136,12 +139,12 @@ bool Splicer::copy(Pump& pump) {
     pump.sent += written;
   }
   if (written < bytes.size()) pump.pending = base::Chunk::copy_of(bytes.subspan(written));
-  if (read.bytes == buffer_.size()) pump.pipe = pipes_.take();
+  if (plain_ && read.bytes == buffer_.size()) pump.pipe = pipes_.take();
   return true;
 }
 
 bool Splicer::splice(Pump& pump) {
-  const net::IoResult result = pump.from->splice_to_pipe(pump.pipe->write_end(), pipe_bytes);
+  const net::IoResult result = pump.from->socket()->splice_to_pipe(pump.pipe->write_end(), pipe_bytes);
   if (result.kind != Kind::kMoved) {
     note_source(pump, result);
     return result.kind != Kind::kBlocked;

@@ -1,8 +1,8 @@
 #pragma once
-// Splicer: moves bytes between two sockets, both ways, until both have ended, without anyone looking at them. Small
-// flows are copied through the worker's buffer; a direction that fills the buffer goes on through a kernel pipe
-// (splice(2)) until it is quiet again. Back-pressure is not reading: what one side does not take, the other keeps.
-// Owned by its FlowDriver; the streams are borrowed from it.
+// Splicer: moves bytes between two streams, both ways, until both have ended, without anyone looking at them. Small
+// flows are copied through the worker's buffer; between plain sockets a direction that fills the buffer goes on through
+// a kernel pipe (splice(2)) until it is quiet again. Back-pressure is not reading: what one side does not take, the
+// other keeps. Owned by its FlowDriver; the streams are borrowed from it.
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,7 +13,7 @@
 #include "proxy/drive/pipe_pool.h"
 #include "proxy/flow/io.h"
 #include "proxy/net/loop.h"
-#include "proxy/net/tcp_stream.h"
+#include "proxy/net/stream.h"
 
 namespace sluice::drive {
 
@@ -25,8 +25,8 @@ class Splicer {
     std::optional<flow::Side> reset;
   };
 
-  Splicer(net::TcpStream& client, net::TcpStream& origin, PipePool& pipes, std::span<uint8_t> buffer,
-          flow::Splice&& splice, base::Time now);
+  Splicer(net::Stream& client, net::Stream& origin, PipePool& pipes, std::span<uint8_t> buffer, flow::Splice&& splice,
+          base::Time now);
   ~Splicer();
   Splicer(const Splicer&) = delete;
   Splicer& operator=(const Splicer&) = delete;
@@ -43,11 +43,11 @@ class Splicer {
  private:
   // One direction.
   struct Pump {
-    Pump(net::TcpStream& source, net::TcpStream& sink, base::Chunk held, bool source_ended)
+    Pump(net::Stream& source, net::Stream& sink, base::Chunk held, bool source_ended)
         : from(&source), to(&sink), pending(std::move(held)), received(pending.size()), ended(source_ended) {}
 
-    net::TcpStream* from;
-    net::TcpStream* to;
+    net::Stream* from;
+    net::Stream* to;
     base::Chunk pending;         // read, not yet written
     std::unique_ptr<Pipe> pipe;  // when in bulk
     size_t piped = 0;            // bytes in the pipe
@@ -73,6 +73,7 @@ class Splicer {
   std::span<uint8_t> buffer_;
   base::Duration idle_;
   base::Duration half_open_;
+  bool plain_;  // sockets on both sides: the kernel can move the bytes
   base::Time last_moved_;
   flow::Side first_ended_ = flow::Side::kClient;
   Pump up_;    // client to origin

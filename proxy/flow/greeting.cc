@@ -220,7 +220,7 @@ void Greeting::dial(wire::Authority authority, const StageContext& context) {
     blocking.start(dialect_, std::move(held_), client_ended_, context);
     return;
   }
-  context.out.emplace_back(Dial{std::move(authority)});
+  context.out.emplace_back(Dial{std::move(authority), nullptr});
   context.go(Dialing(dialect_, std::move(held_), client_ended_));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // What a flow hears (Input) and what it asks for (Action). The machine performs nothing itself.
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -9,16 +10,29 @@
 #include "proxy/base/chunk.h"
 #include "proxy/base/ip.h"
 #include "proxy/base/time.h"
+#include "proxy/flow/metadata.h"
 #include "proxy/flow/record.h"
 #include "proxy/flow/settings.h"
 #include "proxy/wire/authority.h"
+#include "proxy/wire/http1_fields.h"
 
 namespace sluice::flow {
 
 // ---- inputs
 
-// The client's connection is there. Always first.
-struct Opened {};
+// A CONNECT that came as a request of its own (HTTP/2): what a plain connection says in its first bytes.
+struct ConnectRequest {
+  std::string authority;  // as sent
+  wire::Fields fields;    // without pseudo-headers
+};
+
+// The client's connection is there, with all that the listener knows before its first byte. Always first.
+struct Opened {
+  std::optional<base::Endpoint> original_destination;  // of a transparent listener
+  std::shared_ptr<const TunnelEnd> tunnel;             // that brought it; null on plain listeners
+  std::optional<ConnectRequest> request;               // of a tunnel; answered by Respond
+  base::Chunk early;                                   // what came with that request
+};
 
 struct Received {
   Side side;
@@ -45,6 +59,7 @@ struct DialDone {
   CloseReason failure = CloseReason::kUnspecified;  // unspecified: connected
   base::Endpoint address;                           // of the origin; on failure the last one tried, or port 0
   std::string detail;                               // of a failure, for the client's Proxy-Status
+  std::string policy{};                             // the rule of a PoP that refused (through a tunnel)
 };
 
 struct SpliceBytes {
@@ -91,8 +106,21 @@ struct Authenticate {
   std::string password;
 };
 
+// What is sent when a flow goes through a tunnel to a PoP.
+struct ThroughTunnel {
+  Metadata metadata;
+  base::Chunk early;  // the ClientHello, sent right behind the CONNECT, without waiting for its answer
+};
+
 struct Dial {
   wire::Authority authority;
+  std::unique_ptr<ThroughTunnel> tunnel;  // null: a connection of our own
+};
+
+// Answers the ConnectRequest. Before any Send to the client.
+struct Respond {
+  int status;
+  wire::Fields fields;
 };
 
 // Stop and resume reading a side. A reader stands still while it has any reason to.
@@ -141,7 +169,8 @@ struct Close {
   CloseReason reason;
 };
 
-using Action = std::variant<Send, Authenticate, Dial, HoldRead, ReleaseRead, EndWrite, Abort, Splice, Record, Close>;
+using Action =
+    std::variant<Send, Respond, Authenticate, Dial, HoldRead, ReleaseRead, EndWrite, Abort, Splice, Record, Close>;
 
 // Actions in the order in which they must be performed.
 using Outbox = std::vector<Action>;

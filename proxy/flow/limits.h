@@ -14,6 +14,8 @@ constexpr size_t origin_first_bytes_max = size_t{16} * 1024;
 constexpr base::Duration refusal_linger{2'000};
 // A long flow writes its counters this often, so that a crash loses at most this much of them.
 constexpr base::Duration update_every{60'000};
+// One metadata value of a steering client, still percent-encoded: a long path, no more.
+constexpr size_t metadata_value_bytes_max = 1024;
 // SOCKS5 greeting: methods (257), user and password (513), request (262).
 constexpr size_t socks_bytes_max = 1'032;
 

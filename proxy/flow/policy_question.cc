@@ -35,6 +35,11 @@ policy::Facts facts_of(const FlowRecord& record, Known known, policy::Protocol p
   facts.now = record.start;
   if (!record.user.empty()) facts.user = Fact<std::string_view>::of(record.user);
   facts.source = record.source.address;
+  facts.has_client = record.device != nullptr;
+  if (record.app_source) facts.source = record.app_source->address;
+  if (!record.process_name.empty()) {
+    facts.process = Fact<policy::Process>::of({record.process_name, record.process_path, {}});
+  }
   facts.host = host_fact(record, known);
   if (record.dialled) {
     facts.address = Fact<base::IpAddress>::of(record.destination.address);
@@ -72,6 +77,10 @@ void note_verdict(const StageContext& context, const policy::Verdict& verdict) {
   record.bypass_reason_code =
       spliced ? static_cast<BypassReasonCode>(effective.bypass.code) : BypassReasonCode::kUnspecified;
   record.bypass_reason = spliced ? effective.bypass.reason : std::string_view{};
+  if (record.client_verdict != SteeringVerdict::kUnspecified) {
+    const bool excepted = effective.by.kind == policy::Kind::kSteeringException;
+    record.policy_disagreement = excepted != (record.client_verdict == SteeringVerdict::kBypass);
+  }
   record.recorded = !spliced || effective.bypass.recorded || record.begun;  // what was begun is ended
   if (context.settings.policy == nullptr) return;
   const policy::Policy& policy = *context.settings.policy;

@@ -6,9 +6,7 @@
 //      |  +--- policy blocks --+---> Blocking --heard--+   |                                      |
 //      +------ refused --------+--------- failed ------+---+--> Refusing --client closed, 2 s ----+
 //
-// It performs nothing: it takes an input and the time, and appends actions (io.h). Never re-entered, never blocks,
-// never throws. A (stage, input) pair without a handler closes the flow with a reason that names the pair. Not
-// thread-safe.
+// A (stage, input) pair without a handler closes the flow with a reason that names the pair.
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -18,6 +16,7 @@
 #include "proxy/flow/dialing.h"
 #include "proxy/flow/greeting.h"
 #include "proxy/flow/io.h"
+#include "proxy/flow/machine.h"
 #include "proxy/flow/peeking.h"
 #include "proxy/flow/record.h"
 #include "proxy/flow/refusing.h"
@@ -26,21 +25,18 @@
 
 namespace sluice::flow {
 
-class ProxyFlow {
+class ProxyFlow final : public Machine {
  public:
   using Stages = std::variant<Greeting, Dialing, Peeking, Splicing, Blocking, Refusing, Done>;
 
   ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpoint& source, base::Time now,
             base::WallTime wall);
 
-  // Takes one input and appends what must be done, in order. Not after Close.
-  void handle(Input&& input, base::Time now, Outbox& out);
-  // When to send Tick; asked again after every handle().
-  std::optional<base::Time> deadline() const;
-
-  FlowRecord& record() { return record_; }
+  void handle(Input&& input, base::Time now, Outbox& out) override;
+  std::optional<base::Time> deadline() const override;
+  bool done() const override { return std::holds_alternative<Done>(stage_); }
+  FlowRecord& record() override { return record_; }
   const FlowRecord& record() const { return record_; }
-  bool done() const { return std::holds_alternative<Done>(stage_); }
   const char* stage_name() const;
 
  private:

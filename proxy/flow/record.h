@@ -4,6 +4,7 @@
 // the core may not depend on protobuf.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -133,6 +134,17 @@ struct Device {
   std::string client_version;
 };
 
+// Who is at the other end of a tunnel, by its verified certificate. One snapshot per tunnel, shared by its flows.
+struct TunnelEnd {
+  std::string user;
+  std::shared_ptr<const Device> device;
+  std::string tunnel_id;
+  base::Endpoint address;  // of the tunnel's connection
+};
+
+// What a steering client decided about a flow before it sent it through the tunnel.
+enum class SteeringVerdict : uint8_t { kUnspecified, kSteer, kBypass };
+
 struct FlowRecord {
   // identity
   uint64_t producer_id = 0;  // with the counter it is the event_id, given when the flow begins
@@ -156,6 +168,7 @@ struct FlowRecord {
   std::string process_path;
   uint32_t process_pid = 0;
   ProcessIdentity process_identity = ProcessIdentity::kUnspecified;
+  std::optional<base::Endpoint> app_source;  // of the app's socket on its device, where `source` is the tunnel's
 
   // where
   std::string host;  // lower-case A-label or address literal, as asked for
@@ -182,8 +195,12 @@ struct FlowRecord {
   std::string ssl_policy;    // the SSL decryption policy that matched
   std::string notification;  // shown to the person who was blocked
   std::string policy_version;
-  bool recorded = true;  // false: policy wants this bypass counted, not recorded
-  bool begun = false;    // a first record was asked for
+  SteeringVerdict client_verdict = SteeringVerdict::kUnspecified;
+  std::string client_policy;          // the rule it was decided by
+  std::string client_policy_version;  // and the policy
+  bool policy_disagreement = false;   // ours is another
+  bool recorded = true;               // false: policy wants this bypass counted, not recorded
+  bool begun = false;                 // a first record was asked for
   CloseReason close_reason = CloseReason::kUnspecified;
   Stage error_stage = Stage::kUnspecified;
 

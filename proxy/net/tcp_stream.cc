@@ -32,7 +32,7 @@ std::unique_ptr<TcpStream> TcpStream::adopt(Loop& loop, int fd, StreamHandler& h
 std::unique_ptr<TcpStream> TcpStream::connect(Loop& loop, const base::Endpoint& to, StreamHandler& handler,
                                               int* error) {
   const int family = to.address.is_v4() ? AF_INET : AF_INET6;
-  const int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     *error = errno;
     return nullptr;
@@ -70,7 +70,7 @@ void TcpStream::on_poll(uint32_t readiness) {
   if (readiness & kReadable) readable_ = true;
   if (readiness & kWritable) writable_ = true;
   if (readiness & kHangup) hung_up_ = true;
-  handler_->on_stream(*this);
+  changed();
 }
 
 IoResult TcpStream::read(std::span<uint8_t> into) {

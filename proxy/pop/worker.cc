@@ -7,6 +7,7 @@
 
 #include "proxy/base/assert.h"
 #include "proxy/drive/limits.h"
+#include "proxy/flow/proxy_flow.h"
 #include "proxy/pop/limits.h"
 
 namespace sluice::pop {
@@ -111,7 +112,8 @@ void Worker::accept(size_t listener_index, int fd, const base::Endpoint& peer) {
     return;
   }
   const ListenerRuntime& listener = runtime_->listeners[listener_index];
-  auto driver = drive::FlowDriver::open(*this, fd, peer, listener.settings, runtime_->dial);
+  auto machine = std::make_unique<flow::ProxyFlow>(listener.settings, peer, loop.now(), base::wall_now());
+  auto driver = drive::FlowDriver::open(*this, fd, std::move(machine), runtime_->dial);
   if (driver == nullptr) {
     shared_.open_flows.fetch_sub(1, std::memory_order_relaxed);
     if (runtime_->flows_per_source_max > 0) shared_.sources.release(peer.address);
@@ -122,6 +124,7 @@ void Worker::accept(size_t listener_index, int fd, const base::Endpoint& peer) {
   driver->counted_by_source = runtime_->flows_per_source_max > 0;
   flows_.push_back(std::move(driver));
   metrics_.open_flows.store(flows_.size(), std::memory_order_relaxed);
+  flows_.back()->start({});
 }
 
 bool Worker::admit(const base::Endpoint& peer) {
@@ -172,6 +175,11 @@ void Worker::authenticate(drive::FlowDriver& driver, std::weak_ptr<void> alive, 
                    [driver = &driver, alive = std::move(alive)](bool right) {
                      if (!alive.expired()) driver->authenticated(right);
                    });
+}
+
+std::unique_ptr<drive::Dialling> Worker::dial_tunnel(flow::Dial&&, drive::DialHandler&) {
+  SLUICE_ASSERT(false && "a PoP has no tunnel to dial through");
+  return nullptr;
 }
 
 void Worker::flow_ended(drive::FlowDriver& driver, flow::CloseReason, const drive::FlowTotals& totals) {

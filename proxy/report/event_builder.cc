@@ -133,6 +133,7 @@ void EventBuilder::fill_who(const flow::FlowRecord& record, PageEvent& out) {
   set_text(record.process_path, *out.mutable_process_path());
   out.set_process_pid(record.process_pid);
   out.set_process_identity(same<events::v1::ProcessIdentity>(record.process_identity));
+  if (record.app_source) set_endpoint(*record.app_source, *out.mutable_userip());
   if (record.device == nullptr) return;
   set_text(record.device->id, *out.mutable_device_id());
   set_text(record.device->hostname, *out.mutable_hostname());
@@ -177,6 +178,14 @@ void EventBuilder::fill_verdict(const flow::FlowRecord& record, PageEvent& out) 
   out.set_ssl_decrypt_policy(!record.ssl_policy.empty());
   set_text(record.notification, *out.mutable_notification());
   set_text(record.policy_version, *out.mutable_policy_version());
+  switch (record.client_verdict) {
+    case flow::SteeringVerdict::kUnspecified: break;
+    case flow::SteeringVerdict::kSteer: out.set_client_verdict("steer"); break;
+    case flow::SteeringVerdict::kBypass: out.set_client_verdict("bypass"); break;
+  }
+  set_text(record.client_policy, *out.mutable_client_policy());
+  set_text(record.client_policy_version, *out.mutable_client_policy_version());
+  out.set_policy_disagreement(record.policy_disagreement);
 }
 
 void EventBuilder::fill_tls(const flow::FlowRecord& record, PageEvent& out) {

@@ -23,6 +23,10 @@ inline std::string describe(const flow::Action& action) {
         using T = std::decay_t<decltype(a)>;
         if constexpr (std::is_same_v<T, flow::Send>) {
           return "send " + side_name(a.side) + " " + std::string(a.bytes.text());
+        } else if constexpr (std::is_same_v<T, flow::Respond>) {
+          std::string text = "respond " + std::to_string(a.status);
+          for (const auto& field : a.fields) text += " " + field.name + ": " + field.value;
+          return text;
         } else if constexpr (std::is_same_v<T, flow::Authenticate>) {
           return "authenticate " + a.user + " " + a.password;
         } else if constexpr (std::is_same_v<T, flow::Dial>) {

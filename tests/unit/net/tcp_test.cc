@@ -12,8 +12,8 @@ namespace {
 
 class Watcher : public StreamHandler {
  public:
-  std::function<void(TcpStream&)> on_change;
-  void on_stream(TcpStream& stream) override { on_change(stream); }
+  std::function<void(Stream&)> on_change;
+  void on_stream(Stream& stream) override { on_change(stream); }
 };
 
 const base::Endpoint any_port = *base::Endpoint::parse("127.0.0.1:0");
@@ -27,7 +27,7 @@ TEST_CASE("bytes, half-close and end over one connection") {
   std::string at_server, at_client;
   bool client_ended = false, answered = false;
   uint8_t buffer[64];
-  server_side.on_change = [&](TcpStream& stream) {
+  server_side.on_change = [&](Stream& stream) {
     while (stream.readable()) {
       const IoResult result = stream.read(buffer);
       if (result.kind == IoResult::Kind::kEnded && !answered) {
@@ -46,8 +46,8 @@ TEST_CASE("bytes, half-close and end over one connection") {
   REQUIRE(listener);
   CHECK((*listener)->address().port != 0);
   bool sent = false;
-  client_side.on_change = [&](TcpStream& stream) {
-    REQUIRE(stream.connect_error() == 0);
+  client_side.on_change = [&](Stream& stream) {
+    REQUIRE(stream.socket()->connect_error() == 0);
     if (!sent && stream.writable()) {
       sent = true;
       CHECK(stream.write(base::as_bytes("ping")).bytes == 4);
@@ -82,8 +82,8 @@ TEST_CASE("a refused connection says so") {
   }
   Watcher watcher;
   int seen = 0;
-  watcher.on_change = [&](TcpStream& stream) {
-    seen = stream.connect_error();
+  watcher.on_change = [&](Stream& stream) {
+    seen = stream.socket()->connect_error();
     loop.stop();
   };
   int error = 0;
@@ -102,7 +102,7 @@ TEST_CASE("a reset reaches the other side as a reset, after what was sent") {
   std::unique_ptr<TcpStream> server, client;
   IoResult last;
   uint8_t buffer[64];
-  server_side.on_change = [&](TcpStream& stream) {
+  server_side.on_change = [&](Stream& stream) {
     while (stream.readable()) {
       const IoResult result = stream.read(buffer);
       if (result.kind == IoResult::Kind::kBlocked) return;
@@ -115,7 +115,7 @@ TEST_CASE("a reset reaches the other side as a reset, after what was sent") {
   auto listener = Listener::listen(
       loop, any_port, [&](int fd, const base::Endpoint&) { server = TcpStream::adopt(loop, fd, server_side); });
   REQUIRE(listener);
-  client_side.on_change = [&](TcpStream& stream) {
+  client_side.on_change = [&](Stream& stream) {
     if (!client || !stream.writable()) return;
     stream.reset_on_close();
     client.reset();

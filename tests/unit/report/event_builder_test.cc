@@ -214,6 +214,11 @@ TEST_CASE("a client's view names its device, its process and the layer that deci
   record.process_pid = 4711;
   record.process_identity = flow::ProcessIdentity::kPath;
   record.policy_layer = flow::Layer::kClient;
+  record.app_source = *base::Endpoint::parse("10.0.0.7:51234");
+  record.client_verdict = flow::SteeringVerdict::kBypass;
+  record.client_policy = "Dropbox";
+  record.client_policy_version = "3-0a1b2c3d4e5f";
+  record.policy_disagreement = true;
   built.build(record);
   const auto& event = built.event;
   CHECK(event.origin() == events::v1::ORIGIN_CLIENT);
@@ -231,6 +236,11 @@ TEST_CASE("a client's view names its device, its process and the layer that deci
   CHECK(event.process_identity() == events::v1::PROCESS_IDENTITY_PATH);
   CHECK(event.policy_layer() == events::v1::LAYER_CLIENT);
   CHECK(event.bypass_layer() == events::v1::LAYER_CLIENT);
+  CHECK(event.userip() == "10.0.0.7");
+  CHECK(event.client_verdict() == "bypass");
+  CHECK(event.client_policy() == "Dropbox");
+  CHECK(event.client_policy_version() == "3-0a1b2c3d4e5f");
+  CHECK(event.policy_disagreement());
 }
 
 TEST_CASE("registrable domains follow the public suffix list") {
