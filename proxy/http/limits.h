@@ -1,0 +1,50 @@
+#pragma once
+// Bounds of HTTP/2 tunnels, each with its unit and reason.
+#include <cstddef>
+#include <cstdint>
+
+#include "proxy/base/time.h"
+
+namespace sluice::http {
+
+// Fields of one CONNECT or of its answer, names included: the authority and nine metadata values of 1 KiB fit.
+constexpr size_t fields_bytes_max = size_t{16} * 1024;
+// A header block beyond this is not decoded to its end.
+constexpr size_t fields_decoded_bytes_max = size_t{64} * 1024;
+// CONTINUATION frames behind one HEADERS: a legal block of 16 KiB needs one.
+constexpr size_t continuations_max = 4;
+// Entries of one SETTINGS frame: six are defined.
+constexpr size_t settings_entries_max = 32;
+
+// What a stream may send ahead of our reading, to begin with; grows by doubling while its reader keeps up.
+constexpr int32_t stream_window_bytes = 128 * 1024;
+constexpr int32_t stream_window_bytes_max = 4 * 1024 * 1024;  // 400 Mbit/s at 80 ms
+constexpr int32_t connection_window_bytes = 1024 * 1024;
+constexpr int32_t connection_window_bytes_max = 16 * 1024 * 1024;  // 1.6 Gbit/s at 80 ms
+// Bytes of all streams that wait to be read. Above it the whole tunnel waits: thousands of stalled flows, not a few.
+constexpr size_t received_bytes_max = size_t{32} << 20;
+
+// Bytes that one stream may have waiting for the peer's window or for the socket.
+constexpr size_t unsent_bytes_max = size_t{64} * 1024;
+// While all streams together have more than this waiting, each may only have unsent_crowded_bytes_max.
+constexpr size_t unsent_total_bytes = size_t{8} << 20;
+constexpr size_t unsent_crowded_bytes_max = size_t{4} * 1024;
+// Payload of our DATA frames: with the frame's head it fills a TLS record.
+constexpr size_t data_bytes_max = size_t{16} * 1024 - 9;
+
+// Frames that move no flow on (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, ...): this many at once and per
+// second; each DATA frame either way allows one more.
+constexpr int64_t idle_frames_burst_max = 4'000;
+constexpr int64_t idle_frames_per_second = 1'000;
+// Streams reset by the peer, or by us because of it: a browser that closes a window resets its few hundred.
+constexpr int64_t resets_burst_max = 1'000;
+constexpr int64_t resets_per_second = 100;
+// Answers to PING and SETTINGS that wait for a peer that does not read.
+constexpr size_t acknowledgements_max = 100;
+
+// A round trip shorter than a tick of the clock.
+constexpr base::Duration round_trip_min{1};
+// A busy tunnel measures its round trip this often.
+constexpr base::Duration round_trip_every{10'000};
+
+}  // namespace sluice::http
