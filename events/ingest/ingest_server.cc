@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "events/ingest/bind_reason.h"
 #include "events/ingest/limits.h"
 
 namespace sluice::ingest {
@@ -45,8 +46,11 @@ base::Result<std::unique_ptr<IngestServer>> IngestServer::start(store::EventStor
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   ingest->server_ = builder.BuildAndStart();
   if (!ingest->server_ || port == 0) {
-    return base::Error{"ingest cannot listen on " + where + ": the address is in use or not ours" +
-                       (options.tls ? ", or the certificate and key are not usable" : "")};
+    const std::string reason = bind_reason(options.address);
+    return base::Error{"ingest cannot listen on " + where + ": " +
+                       (!reason.empty() ? reason
+                        : options.tls   ? "the certificate and key of ingest.tls are not usable"
+                                        : "gRPC refuses the address")};
   }
   ingest->address_ = base::Endpoint{options.address.address, static_cast<uint16_t>(port)};
   return ingest;

@@ -25,6 +25,21 @@ constexpr std::chrono::milliseconds search_budget_ms{2'000};
 constexpr size_t searches_running_max = 4;
 // Searches that wait for a free worker; the next one is refused, because its caller would only time out.
 constexpr size_t searches_waiting_max = 64;
+// Aggregates: fields, metrics and groups of one answer, so that it stays below 4 MiB.
+constexpr size_t group_by_max = 3;
+constexpr size_t metrics_max = 10;
+constexpr uint32_t groups_default = 100;
+constexpr uint32_t groups_max = 10'000;
+// Fields of one FieldValues: each needs its groups in memory.
+constexpr size_t value_fields_max = 20;
+constexpr uint32_t values_default = 10;
+constexpr uint32_t values_max = 1'000;
+// A histogram that fits a screen, and the most that one may ask for.
+constexpr int64_t histogram_buckets_wanted = 96;
+constexpr size_t histogram_buckets_max = 2'000;
+// Tokens of one store, and what names one.
+constexpr size_t tokens_max = 1'000;
+constexpr size_t token_name_bytes_max = 100;
 // Streams of Tail at the same time: each holds a queue of tail_queue_records_max records.
 constexpr size_t tails_max = 64;
 // Threads that serve all Tails; one step of a Tail is short.

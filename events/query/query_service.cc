@@ -3,11 +3,14 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "events/query/limits.h"
+#include "events/query/query_api.h"
 #include "events/query/request.h"
 #include "events/query/tail_call.h"
+#include "events/query/tokens.h"
 #include "events/query/worker_pool.h"
 #include "events/store/event_store.h"
 #include "proxy/base/time.h"
@@ -31,12 +34,24 @@ Status invalid(const QueryError& error) {
   return {StatusCode::INVALID_ARGUMENT, error.message, problem.SerializeAsString()};
 }
 
-Status failed(const store::ReadError& error) {
-  switch (error.code) {
-    case store::ReadError::Code::kBadToken: return {StatusCode::INVALID_ARGUMENT, error.message};
-    case store::ReadError::Code::kUnavailable: break;
+Status failed(const QueryFault& fault) {
+  if (fault.problem) return invalid(*fault.problem);
+  switch (fault.code) {
+    case QueryFault::Code::kInvalid: return {StatusCode::INVALID_ARGUMENT, fault.message};
+    case QueryFault::Code::kUnavailable: break;
   }
-  return {StatusCode::UNAVAILABLE, error.message};
+  return {StatusCode::UNAVAILABLE, fault.message};
+}
+
+template <class Response>
+Status finished(Answer<Response> answer, Response& response) {
+  if (!answer.ok()) return failed(answer.error());
+  response = std::move(answer).value();
+  return Status::OK;
+}
+
+int64_t now_ms() {
+  return base::epoch_ms(base::wall_now());
 }
 
 Status busy() {
@@ -46,21 +61,48 @@ Status busy() {
 // Answers queries. Calls come on gRPC's threads; whatever may wait for the store is posted to the pools.
 class QueryService : public v1::Query::CallbackService {
  public:
-  explicit QueryService(store::EventStore& store) : store_(store) {}
-
-  // The request, the response and the context live until Finish() (gRPC's rule), hence through the job.
-  ServerUnaryReactor* Search(CallbackServerContext* context, const v1::SearchRequest* request,
-                             v1::SearchResponse* response) override {
-    ServerUnaryReactor* reactor = context->DefaultReactor();
-    if (!searches_.post([=, this] { reactor->Finish(search(*request, *response)); })) reactor->Finish(busy());
-    return reactor;
+  QueryService(store::EventStore& store, store::Registry* registry) : store_(store), api_(store) {
+    if (registry != nullptr) tokens_api_.emplace(*registry);
   }
 
+  ServerUnaryReactor* Search(CallbackServerContext* context, const v1::SearchRequest* request,
+                             v1::SearchResponse* response) override {
+    return run(context, [=, this] { return finished(api_.search(*request), *response); });
+  }
   ServerUnaryReactor* Stats(CallbackServerContext* context, const v1::StatsRequest*,
                             v1::StatsResponse* response) override {
-    ServerUnaryReactor* reactor = context->DefaultReactor();
-    if (!searches_.post([=, this] { reactor->Finish(stats(*response)); })) reactor->Finish(busy());
-    return reactor;
+    return run(context, [=, this] { return finished(api_.stats(), *response); });
+  }
+  ServerUnaryReactor* Aggregate(CallbackServerContext* context, const v1::AggregateRequest* request,
+                                v1::AggregateResponse* response) override {
+    return run(context, [=, this] { return finished(api_.aggregate(*request), *response); });
+  }
+  ServerUnaryReactor* Histogram(CallbackServerContext* context, const v1::HistogramRequest* request,
+                                v1::HistogramResponse* response) override {
+    return run(context, [=, this] { return finished(api_.histogram(*request), *response); });
+  }
+  ServerUnaryReactor* FieldValues(CallbackServerContext* context, const v1::FieldValuesRequest* request,
+                                  v1::FieldValuesResponse* response) override {
+    return run(context, [=, this] { return finished(api_.field_values(*request), *response); });
+  }
+  ServerUnaryReactor* Backup(CallbackServerContext* context, const v1::BackupRequest* request,
+                             v1::BackupResponse* response) override {
+    return run(context, [=, this] { return finished(api_.backup(*request), *response); });
+  }
+  ServerUnaryReactor* CreateToken(CallbackServerContext* context, const v1::CreateTokenRequest* request,
+                                  v1::CreateTokenResponse* response) override {
+    return with_tokens(context, [=, this] { return finished(tokens_api_->create(*request, now_ms()), *response); });
+  }
+  ServerUnaryReactor* ListTokens(CallbackServerContext* context, const v1::ListTokensRequest*,
+                                 v1::ListTokensResponse* response) override {
+    return with_tokens(context, [=, this] {
+      *response = tokens_api_->list();
+      return Status::OK;
+    });
+  }
+  ServerUnaryReactor* RevokeToken(CallbackServerContext* context, const v1::RevokeTokenRequest* request,
+                                  v1::RevokeTokenResponse* response) override {
+    return with_tokens(context, [=, this] { return finished(tokens_api_->revoke(request->id()), *response); });
   }
 
   grpc::ServerWriteReactor<v1::TailResponse>* Tail(CallbackServerContext*, const v1::TailRequest* request) override {
@@ -75,38 +117,24 @@ class QueryService : public v1::Query::CallbackService {
   }
 
  private:
-  Status search(const v1::SearchRequest& request, v1::SearchResponse& response) {
-    if (request.page_size() > page_size_max) {
-      return {StatusCode::INVALID_ARGUMENT, "page_size is at most " + std::to_string(page_size_max)};
-    }
-    auto read = read_request(request.query(), request.view(), base::epoch_ms(base::wall_now()));
-    if (!read.ok()) return invalid(read.error());
-    store::SearchQuery query;
-    query.filter = &read->filter;
-    query.start_time = request.start_time();
-    query.end_time = request.end_time();
-    query.primary_only = read->primary_only;
-    query.page_events_only = read->page_events_only;
-    query.limit = request.page_size() == 0 ? page_size_default : request.page_size();
-    query.page_token = request.page_token();
-    query.fingerprint = fingerprint(request);
-    query.budget = search_budget_ms;
-    auto page = store_.search(query);
-    if (!page.ok()) return failed(page.error());
-    for (v1::StoredRecord& record : page->records) *response.add_records() = std::move(record);
-    response.set_next_page_token(page->next_page_token);
-    response.set_partial(page->partial);
-    return Status::OK;
+  // The request, the response and the context live until Finish() (gRPC's rule), hence through the job.
+  template <class Job>
+  ServerUnaryReactor* run(CallbackServerContext* context, Job job) {
+    ServerUnaryReactor* reactor = context->DefaultReactor();
+    if (!searches_.post([=] { reactor->Finish(job()); })) reactor->Finish(busy());
+    return reactor;
   }
-
-  Status stats(v1::StatsResponse& response) {
-    auto stats = store_.stats();
-    if (!stats.ok()) return failed(stats.error());
-    response = std::move(stats).value();
-    return Status::OK;
+  template <class Job>
+  ServerUnaryReactor* with_tokens(CallbackServerContext* context, Job job) {
+    if (tokens_api_) return run(context, job);
+    ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish({StatusCode::FAILED_PRECONDITION, "this event store has no HTTP interface, so it has no tokens"});
+    return reactor;
   }
 
   store::EventStore& store_;
+  QueryApi api_;
+  std::optional<Tokens> tokens_api_;
   std::atomic<size_t> tails_running_ = 0;
   WorkerPool searches_{searches_running_max, searches_waiting_max};
   WorkerPool tails_{tail_threads, tails_max};  // every Tail has at most one job waiting
@@ -114,8 +142,8 @@ class QueryService : public v1::Query::CallbackService {
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> make_query_service(store::EventStore& store) {
-  return std::make_unique<QueryService>(store);
+std::unique_ptr<grpc::Service> make_query_service(store::EventStore& store, store::Registry* registry) {
+  return std::make_unique<QueryService>(store, registry);
 }
 
 }  // namespace sluice::query

@@ -47,6 +47,10 @@ base::Status EventServer::start_parts() {
   if (!store.ok()) return store.error();
   store_ = std::move(store).value();
 
+  auto registry = store::Registry::open(config.store().sqlite().directory());
+  if (!registry.ok()) return registry.error();
+  registry_ = std::move(registry).value();
+
   ingest::IngestOptions ingest_options{config::endpoint_of(config.ingest().address()), std::nullopt, config.tenant()};
   if (config.ingest().has_tls()) {
     auto tls = read_tls(config.ingest().tls());
@@ -59,7 +63,7 @@ base::Status EventServer::start_parts() {
   spdlog::info("ingest listening on {}", ingest_->address().to_string());
 
   if (config.has_query()) {
-    auto query = QueryServer::start(config.query().socket(), query::make_query_service(*store_));
+    auto query = QueryServer::start(config.query().socket(), query::make_query_service(*store_, registry_.get()));
     if (!query.ok()) return query.error();
     query_ = std::move(query).value();
     spdlog::info("query listening on unix:{}", config.query().socket());

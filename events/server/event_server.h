@@ -10,6 +10,7 @@
 #include "events/server/health.h"
 #include "events/server/query_server.h"
 #include "events/store/event_store.h"
+#include "events/store/registry.h"
 #include "proxy/base/result.h"
 #include "proxy/config/events_config.h"
 
@@ -34,6 +35,7 @@ class EventServer {
 
   config::LoadedEvents config_;
   std::unique_ptr<store::EventStore> store_;
+  std::unique_ptr<store::Registry> registry_;
   std::unique_ptr<ingest::IngestServer> ingest_;
   std::unique_ptr<QueryServer> query_;
   std::unique_ptr<Health> health_;

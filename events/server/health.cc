@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "events/ingest/bind_reason.h"
+
 namespace sluice::server {
 
 namespace {
@@ -62,7 +64,11 @@ base::Result<std::unique_ptr<Health>> Health::start(const base::Endpoint& addres
   } else if (!server.bind_to_port(host.c_str(), port)) {
     port = -1;
   }
-  if (port <= 0) return base::Error{"health cannot listen on " + address.to_string()};
+  if (port <= 0) {
+    const std::string reason = ingest::bind_reason(address);
+    return base::Error{"health cannot listen on " + address.to_string() + ": " +
+                       (reason.empty() ? "the address cannot be bound" : reason)};
+  }
   health->address_ = base::Endpoint{address.address, static_cast<uint16_t>(port)};
   health->impl_->thread = std::thread([&server] { server.listen_after_bind(); });
   while (!server.is_running()) std::this_thread::yield();  // stop() before this would be lost

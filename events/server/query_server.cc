@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "events/ingest/bind_reason.h"
+
 namespace sluice::server {
 namespace {
 constexpr mode_t socket_mode = 0660;
@@ -43,7 +45,10 @@ base::Result<std::unique_ptr<QueryServer>> QueryServer::start(const std::string&
   builder.AddListeningPort("unix:" + socket, grpc::InsecureServerCredentials(), &bound);
   builder.RegisterService(query->service_.get());
   query->server_ = builder.BuildAndStart();
-  if (!query->server_ || bound == 0) return base::Error{"query cannot listen on " + socket};
+  if (!query->server_ || bound == 0) {
+    const std::string reason = ingest::bind_reason(socket);
+    return base::Error{"query cannot listen on " + socket + ": " + (reason.empty() ? "gRPC refuses it" : reason)};
+  }
   query->socket_ = socket;
   if (::chmod(socket.c_str(), socket_mode) != 0) {
     return base::Error{"query.socket " + socket + ": cannot set its mode: " + std::strerror(errno)};

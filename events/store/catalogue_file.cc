@@ -100,7 +100,7 @@ void CatalogueFile::put_open(const OpenState& state, const events::v1::Record& r
       .bind(3, int64_t{state.revision})
       .bind(4, static_cast<int64_t>(state.producer_id))
       .bind_blob(5, bytes);
-  bind_hot_columns(put_open_, first_hot_parameter, record, record.page_event().event_id(), ingested_time);
+  bind_hot_columns(put_open_, first_hot_parameter, record, ingested_time);
   put_open_.run();
 }
 

@@ -267,7 +267,7 @@ base::Status Committer::write_days() {
     for (const auto& [producer_id, sequence] : group.applied) {
       if (sequence > to.applied(producer_id)) to.set_applied(producer_id, sequence);
     }
-    if (base::Status status = to.commit(); !status.ok()) return status;
+    if (base::Status status = to.commit(group.rows); !status.ok()) return status;
     days_[day] = to.info();
     next_offset_ += group.rows.size();
     counts_.finals += group.rows.size();
@@ -347,7 +347,10 @@ base::Result<DayFile*> Committer::day_file(int64_t day) {
   writer_use_.push_back(day);
   if (const auto open = writers_.find(day); open != writers_.end()) return open->second.get();
   if (writers_.size() >= day_writers_open_max) {
-    writers_.erase(writer_use_.front());
+    if (const auto oldest = writers_.find(writer_use_.front()); oldest != writers_.end()) {
+      if (base::Status status = oldest->second->settle(); !status.ok()) return status.error();
+      writers_.erase(oldest);
+    }
     writer_use_.erase(writer_use_.begin());
   }
   auto file = DayFile::open(directory_, day);

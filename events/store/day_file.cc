@@ -12,7 +12,7 @@
 namespace sluice::store {
 namespace {
 
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 
 std::string schema() {
   return "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -22,12 +22,15 @@ std::string schema() {
          "CREATE TABLE IF NOT EXISTS final(key INTEGER PRIMARY KEY, store_offset INTEGER NOT NULL,"
          " first_offset INTEGER NOT NULL, " +
          hot_column_definitions() +
-         ");"
+         ", row_id TEXT NOT NULL DEFAULT '');"
+         "CREATE TABLE IF NOT EXISTS rollup(field INTEGER NOT NULL, slot INTEGER NOT NULL, value NOT NULL,"
+         " count INTEGER NOT NULL, bytes INTEGER NOT NULL, other_count INTEGER NOT NULL, other_bytes INTEGER NOT NULL,"
+         " PRIMARY KEY(field, slot, value)) WITHOUT ROWID;"
          "CREATE INDEX IF NOT EXISTS final_host ON final(host);"
          "CREATE INDEX IF NOT EXISTS final_user ON final(\"user\");"
          "CREATE INDEX IF NOT EXISTS final_app ON final(app);"
          "INSERT OR IGNORE INTO meta VALUES('schema_version'," +
-         std::to_string(schema_version) + "),('rows',0),('gaps',0);";
+         std::to_string(schema_version) + "),('rows',0),('gaps',0),('rollup_offset',0);";
 }
 
 constexpr int first_hot_parameter = 4;
@@ -55,8 +58,7 @@ base::Result<std::unique_ptr<DayFile>> DayFile::open(const std::string& director
 
 void DayFile::load() {
   database_->execute("BEGIN IMMEDIATE;" + schema() + "COMMIT");
-  const int64_t version = database_->integer("SELECT value FROM meta WHERE name='schema_version'");
-  if (database_->ok() && version != schema_version) database_->fail("a newer program wrote this file");
+  migrate();
   info_.rows = static_cast<uint64_t>(database_->integer("SELECT value FROM meta WHERE name='rows'"));
   info_.gaps = static_cast<uint64_t>(database_->integer("SELECT value FROM meta WHERE name='gaps'"));
   if (info_.rows > 0) {
@@ -70,10 +72,94 @@ void DayFile::load() {
   while (all.step() == Step::kRow) {
     applied_[static_cast<uint64_t>(all.integer(0))] = static_cast<uint64_t>(all.integer(1));
   }
-  insert_row_ = database_->prepare("INSERT INTO final VALUES(?,?,?," + hot_column_marks() + ")");
+  insert_row_ = database_->prepare("INSERT INTO final VALUES(?,?,?," + hot_column_marks() + ",?)");
   insert_block_ = database_->prepare("INSERT INTO block VALUES(?,?,?,?)");
-  find_key_ = database_->prepare("SELECT event_id FROM final WHERE key=?");
+  find_key_ = database_->prepare("SELECT event_id||row_id FROM final WHERE key=?");
   put_applied_ = database_->prepare("INSERT OR REPLACE INTO applied VALUES(?,?)");
+  add_rollup_ = database_->prepare(
+      "INSERT INTO rollup VALUES(?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET count=count+excluded.count,"
+      " bytes=bytes+excluded.bytes, other_count=other_count+excluded.other_count,"
+      " other_bytes=other_bytes+excluded.other_bytes");
+  info_.rollup = rollup_;
+  replay_rollup();
+}
+
+// Version 1 had no roll-ups, and kept the id of a record that is no page event in the column event_id.
+void DayFile::migrate() {
+  const int64_t version = database_->integer("SELECT value FROM meta WHERE name='schema_version'");
+  if (!database_->ok() || version == schema_version) return;
+  if (version != 1) return database_->fail("a newer program wrote this file");
+  database_->execute(
+      "BEGIN IMMEDIATE;"
+      "ALTER TABLE final ADD COLUMN row_id TEXT NOT NULL DEFAULT '';"
+      "UPDATE final SET row_id=event_id, event_id='' WHERE record_type<>1;"
+      "UPDATE meta SET value=" +
+      std::to_string(schema_version) + " WHERE name='schema_version';COMMIT");
+}
+
+// What was committed after the roll-ups were last written, from the blocks.
+void DayFile::replay_rollup() {
+  auto written = static_cast<uint64_t>(database_->integer("SELECT value FROM meta WHERE name='rollup_offset'"));
+  {
+    const std::lock_guard lock(rollup_->mutex());
+    rollup_->clear(written);
+  }
+  while (database_->ok() && written < info_.last_offset) {
+    Statement blocks = database_->prepare(
+        "SELECT first_offset, ingested_time, data FROM block WHERE first_offset > ?1 - ?2 AND first_offset + count > ?1"
+        " ORDER BY first_offset LIMIT ?3");
+    blocks.bind(1, static_cast<int64_t>(written + 1))
+        .bind(2, static_cast<int64_t>(block_records_max))
+        .bind(3, rollup_replay_blocks);
+    uint64_t last = written;
+    while (blocks.step() == Step::kRow) {
+      const auto block = decode_block(static_cast<uint64_t>(blocks.integer(0)), blocks.integer(1), blocks.blob(2));
+      if (!block.ok()) return database_->fail(block.error().message);
+      for (uint64_t at = std::max((*block)->first_offset, written + 1); at < (*block)->end_offset(); ++at) {
+        const std::string_view bytes = (*block)->records[at - (*block)->first_offset];
+        events::v1::Record record;
+        if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+          return database_->fail("a stored record is damaged");
+        }
+        const std::lock_guard lock(rollup_->mutex());
+        if (record.has_page_event()) rollup_->add(record.page_event());
+        last = at;
+      }
+    }
+    blocks.reset();
+    if (last == written) return database_->fail("blocks are missing");
+    const uint64_t end = std::exchange(info_.last_offset, last);
+    database_->execute("BEGIN IMMEDIATE");
+    write_rollup();
+    database_->execute("COMMIT");
+    info_.last_offset = end;
+    const std::lock_guard lock(rollup_->mutex());
+    rollup_->clear(last);
+    rollup_written_.reset();
+    written = last;
+  }
+}
+
+// Adds what waits in memory to the file, in the running transaction; counts everything up to info_.last_offset.
+void DayFile::write_rollup() {
+  const std::lock_guard lock(rollup_->mutex());
+  for (size_t i = 0; i < rolled_fields().size(); ++i) {
+    rollup_->visit(i, 0, key_time_max, [&](int64_t slot, const ColumnValue& value, const RollupSums& sums) {
+      add_rollup_.bind(1, rolled_fields()[i].number).bind(2, slot);
+      if (const auto* number = std::get_if<int64_t>(&value)) {
+        add_rollup_.bind(3, *number);
+      } else {
+        add_rollup_.bind(3, std::string_view(std::get<std::string>(value)));
+      }
+      add_rollup_.bind(4, static_cast<int64_t>(sums.count))
+          .bind(5, static_cast<int64_t>(sums.bytes))
+          .bind(6, static_cast<int64_t>(sums.other_count))
+          .bind(7, static_cast<int64_t>(sums.other_bytes))
+          .run();
+    });
+  }
+  rollup_written_ = info_.last_offset;
+  database_->execute("UPDATE meta SET value=" + std::to_string(info_.last_offset) + " WHERE name='rollup_offset'");
 }
 
 uint64_t DayFile::applied(uint64_t producer_id) const {
@@ -147,6 +233,7 @@ size_t DayFile::write(std::vector<FinalRow>& rows, uint64_t next_offset, int64_t
   database_->execute("BEGIN IMMEDIATE");
   const size_t dropped = settle_keys(rows);
   if (rows.empty()) return dropped;
+  if (rollup_->events() >= rollup_events_max || rollup_->entries() >= rollup_entries_max) write_rollup();
   for (FinalRow& row : rows) {
     row.offset = next_offset++;
     if (!row.first_offset) row.first_offset = row.offset;
@@ -183,12 +270,14 @@ void DayFile::write_rows(const std::vector<FinalRow>& rows, int64_t ingested_tim
   std::vector<uint32_t> order(rows.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return rows[a].key < rows[b].key; });
+  const int row_id_parameter = first_hot_parameter + static_cast<int>(hot_columns().size());
   for (const uint32_t i : order) {
     const FinalRow& row = rows[i];
     insert_row_.bind(1, row.key)
         .bind(2, static_cast<int64_t>(row.offset))
         .bind(3, static_cast<int64_t>(*row.first_offset));
-    bind_hot_columns(insert_row_, first_hot_parameter, *row.record, row.id, ingested_time);
+    bind_hot_columns(insert_row_, first_hot_parameter, *row.record, ingested_time);
+    insert_row_.bind(row_id_parameter, row.record->has_page_event() ? std::string_view() : row.id);
     if (!insert_row_.run()) return;
   }
 }
@@ -198,10 +287,25 @@ void DayFile::set_applied(uint64_t producer_id, uint64_t sequence) {
   put_applied_.bind(1, static_cast<int64_t>(producer_id)).bind(2, static_cast<int64_t>(sequence)).run();
 }
 
-base::Status DayFile::commit() {
+base::Status DayFile::commit(const std::vector<FinalRow>& rows) {
+  // Readers must not meet the file's new roll-ups together with the same sums in memory.
+  std::unique_lock lock(rollup_->mutex(), std::defer_lock);
+  if (rollup_written_) lock.lock();
   database_->execute("COMMIT");
   if (!database_->ok()) return base::Error{database_->error()};
+  if (!lock.owns_lock()) lock.lock();
+  if (rollup_written_) rollup_->clear(*std::exchange(rollup_written_, std::nullopt));
+  for (const FinalRow& row : rows) {
+    if (row.record->has_page_event()) rollup_->add(row.record->page_event());
+  }
   return base::Unit{};
+}
+
+base::Status DayFile::settle() {
+  if (rollup_->events() == 0) return base::Unit{};
+  database_->execute("BEGIN IMMEDIATE");
+  write_rollup();
+  return commit({});
 }
 
 }  // namespace sluice::store

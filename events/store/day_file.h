@@ -10,6 +10,7 @@
 
 #include "events/store/block.h"
 #include "events/store/event_key.h"
+#include "events/store/rollup.h"
 #include "events/store/sqlite_db.h"
 #include "proxy/base/result.h"
 #include "sluice/events/v1/page_event.pb.h"
@@ -26,6 +27,7 @@ struct DayInfo {
   int64_t max_key = -1;
   uint64_t first_offset = 0;
   uint64_t last_offset = 0;
+  std::shared_ptr<const Rollup> rollup;  // sums that the file does not hold yet
 };
 
 // A final record on its way into a day file. Borrows the batch it came in.
@@ -58,11 +60,17 @@ class DayFile {
   // has, and returns how many; gives the others offsets from `next_offset` on.
   size_t write(std::vector<FinalRow>& rows, uint64_t next_offset, int64_t ingested_time);
   void set_applied(uint64_t producer_id, uint64_t sequence);
-  base::Status commit();
+  // `rows` as write() left them: they enter the roll-ups once they are durable.
+  base::Status commit(const std::vector<FinalRow>& rows);
+  // Writes the roll-ups that wait in memory, for a file that nobody writes any more.
+  base::Status settle();
 
  private:
   DayFile() = default;
   void load();
+  void migrate();
+  void replay_rollup();
+  void write_rollup();
   bool keys_are_free(const std::vector<FinalRow>& rows);
   size_t settle_keys(std::vector<FinalRow>& rows);
   void write_blocks(const std::vector<FinalRow>& rows, int64_t ingested_time);
@@ -73,6 +81,9 @@ class DayFile {
   Statement insert_block_;
   Statement find_key_;
   Statement put_applied_;
+  Statement add_rollup_;
+  std::shared_ptr<Rollup> rollup_ = std::make_shared<Rollup>();
+  std::optional<uint64_t> rollup_written_;  // in the running transaction: up to this offset
   BlockWriter block_;
   DayInfo info_;
   std::unordered_map<uint64_t, uint64_t> applied_;

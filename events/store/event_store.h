@@ -25,7 +25,9 @@ namespace sluice::store {
 
 namespace v1 = ::sluice::events::v1;
 
-struct Filter;  // events/store/filter.h
+struct Filter;           // events/store/filter.h
+struct AggregateQuery;   // events/store/aggregate.h
+struct AggregateAnswer;  // events/store/aggregate.h
 
 // The numbers of the field `record_type` (those of Record's cases).
 enum class RecordType : uint8_t { kPageEvent = 1, kGap = 2, kAudit = 3, kNotice = 4 };
@@ -93,6 +95,7 @@ struct SearchQuery {
   int64_t end_time = 0;            // exclusive; 0 = open
   bool primary_only = true;        // view primary
   bool page_events_only = true;    // false when the query speaks of record_type
+  bool finals_only = false;        // leave out events that are still open
   uint32_t limit = 100;            // records per page
   std::string page_token;          // from the previous page of the same query
   uint64_t fingerprint = 0;        // hash of query text, range and view; a token of another query is refused
@@ -139,6 +142,11 @@ class Subscription {
   virtual uint64_t start_offset() const = 0;
 };
 
+struct BackupResult {
+  uint32_t files = 0;
+  uint64_t bytes = 0;
+};
+
 // ---- the store ------------------------------------------------------------------------------------------------------
 
 struct StoreCounters {
@@ -177,8 +185,15 @@ class EventStore {
 
   virtual base::Result<SearchPage, ReadError> search(const SearchQuery& query) = 0;
 
+  // Sums over final events, from roll-ups where that suffices; see events/store/aggregate.h.
+  virtual base::Result<AggregateAnswer, ReadError> aggregate(const AggregateQuery& query) = 0;
+
   // Finals with an offset above `after_offset`, at most `limit`.
   virtual base::Result<OffsetPage, ReadError> read(uint64_t after_offset, uint32_t limit) = 0;
+
+  // An offset that no final of an event that began at or after `time_ms` stands at or before; as late as is known
+  // without looking at rows.
+  virtual uint64_t offset_before(int64_t time_ms) const = 0;
 
   // `ready` runs on the writer thread when the queue turns from empty to not empty; it must not block nor call the
   // subscription. At most `queue_records_max` wait for a slow reader, further ones are skipped and counted.
@@ -190,6 +205,9 @@ class EventStore {
 
   // Deletes the days that ended more than `retention_days` before `now_ms`; 0 keeps all. Returns how many went.
   virtual base::Result<uint32_t> retention(int64_t now_ms, uint32_t retention_days) = 0;
+
+  // Writes a copy of the store, as of one moment of each file, into a new folder. Does not hold up writing.
+  virtual base::Result<BackupResult, ReadError> backup(const std::string& directory) = 0;
 
   // True when the last attempt to write worked.
   virtual bool writable() const = 0;

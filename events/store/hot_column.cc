@@ -90,7 +90,7 @@ class Binder {
 };
 
 void bind_page_event(Binder& to, const PageEvent& event, std::string_view observed_by, int64_t timestamp,
-                     int64_t ingested_time, int record_type, std::string_view id) {
+                     int64_t ingested_time, int record_type) {
   to.integer(record_type);
   to.integer(event.primary());
   to.integer(event.state());
@@ -123,7 +123,7 @@ void bind_page_event(Binder& to, const PageEvent& event, std::string_view observ
   to.text(event.device_id());
   to.text(event.sni());
   to.text(observed_by);
-  to.text(id);
+  to.text(event.event_id());
 }
 
 std::string joined(auto piece) {
@@ -186,11 +186,10 @@ int64_t record_timestamp(const Record& record) {
   return 0;
 }
 
-void bind_hot_columns(Statement& statement, int first, const Record& record, std::string_view id,
-                      int64_t ingested_time) {
+void bind_hot_columns(Statement& statement, int first, const Record& record, int64_t ingested_time) {
   Binder binder(statement, first);
   bind_page_event(binder, record.page_event(), observed_by(record), record_timestamp(record), ingested_time,
-                  static_cast<int>(record.record_case()), id);
+                  static_cast<int>(record.record_case()));
 }
 
 }  // namespace sluice::store

@@ -27,13 +27,12 @@ const std::string& hot_column_names();
 const std::string& hot_column_definitions();
 const std::string& hot_column_marks();
 
-// What stands in the column event_id for a record that is no page event.
+// Tells records that are no page events, and so bring no id, apart: in the column row_id.
 std::string record_id(uint64_t producer_id, uint64_t sequence);
 // Start of a page event, time of any other record.
 int64_t record_timestamp(const events::v1::Record& record);
 
-// Binds all hot columns from parameter `first` on; borrows text of `record` and `id` until the statement's reset().
-void bind_hot_columns(Statement& statement, int first, const events::v1::Record& record, std::string_view id,
-                      int64_t ingested_time);
+// Binds all hot columns from parameter `first` on; borrows text of `record` until the statement's reset().
+void bind_hot_columns(Statement& statement, int first, const events::v1::Record& record, int64_t ingested_time);
 
 }  // namespace sluice::store

@@ -59,6 +59,21 @@ inline constexpr int64_t search_window_rows = 100'000;
 inline constexpr std::chrono::milliseconds search_window_short{50};
 inline constexpr std::chrono::milliseconds search_window_long{250};
 
+// Roll-ups wait in memory until they count this many events or keep this many values (about 100 bytes each): written
+// seldom, because a value costs the same however many events it counts, and after a crash these events are read again.
+inline constexpr size_t rollup_events_max = 200'000;
+inline constexpr size_t rollup_entries_max = 200'000;
+inline constexpr int64_t rollup_replay_blocks = 1'000;  // read at once while they are made again
+
+// Groups that one aggregate keeps in memory; events of further ones are counted together.
+inline constexpr size_t aggregate_groups_max = 100'000;
+inline constexpr size_t aggregate_group_fields_max = 3;
+inline constexpr size_t aggregate_metrics_max = 10;
+// Rows between two looks at the clock while records are decoded.
+inline constexpr uint32_t aggregate_clock_rows = 256;
+// How often a reader tries again when the writer has just moved roll-ups from memory to the file.
+inline constexpr int rollup_tries_max = 100;
+
 // A producer is forgotten this long after its last record: twice the age that a spool may reach.
 inline constexpr int64_t producer_kept_ms = int64_t{60} * 24 * 3600 * 1000;
 // Producers named in stats().

@@ -81,7 +81,7 @@ void Search::build_sql() {
 // Open events first: one that is closed meanwhile is then found among the finals.
 int64_t Search::newest_key_below(int64_t key) {
   int64_t newest = -1;
-  if (Source* open = source(catalogue_path_, 0, true)) {
+  if (Source* open = query_.finals_only ? nullptr : source(catalogue_path_, 0, true)) {
     Statement statement = open->reader->database().prepare("SELECT max(key) FROM open_event WHERE key < ?");
     if (statement.bind(1, key).step() == Step::kRow && statement.integer(0) > 0) newest = statement.integer(0);
     if (!open->reader->database().ok()) fail(open->reader->database().error());
@@ -109,7 +109,7 @@ void Search::look(int64_t low, int64_t high) {
   hits_.clear();
   trusted_from_ = low;
   std::erase_if(sources_, [&](const auto& entry) { return entry.second.min_key >= high; });
-  if (Source* open = source(catalogue_path_, 0, true)) look_into(*open, true, low, high);
+  if (Source* open = query_.finals_only ? nullptr : source(catalogue_path_, 0, true)) look_into(*open, true, low, high);
   for (const DayInfo& day : *view_.days()) {
     if (day.rows == 0 || day.min_key >= high || day.max_key < low) continue;
     if (Source* found = source(day.path, day.min_key, false)) look_into(*found, false, low, high);
@@ -171,7 +171,7 @@ Search::Source* Search::source(const std::string& path, int64_t min_key, bool op
   database.set_deadline(deadline_);
   Statement statement = database.prepare(
       open_events ? "SELECT key, 0, event_id, record, ingested_time FROM open_event WHERE " + condition_
-                  : "SELECT key, store_offset, event_id FROM final WHERE " + condition_);
+                  : "SELECT key, store_offset, event_id||row_id FROM final WHERE " + condition_);
   if (!database.ok()) {
     fail(database.error());
     return nullptr;

@@ -13,7 +13,9 @@
 #include <future>
 #include <utility>
 
+#include "events/store/aggregation.h"
 #include "events/store/offset_reader.h"
+#include "events/store/registry.h"
 #include "events/store/search.h"
 #include "proxy/base/time.h"
 
@@ -279,8 +281,51 @@ base::Result<SearchPage, ReadError> SqliteStore::search(const SearchQuery& query
   return page;
 }
 
+base::Result<AggregateAnswer, ReadError> SqliteStore::aggregate(const AggregateQuery& query) {
+  if (!search_slots_.try_acquire_for(query.budget)) {
+    return ReadError{ReadError::Code::kUnavailable, "too many searches run already"};
+  }
+  auto answer = Aggregation(pool_, view_, query).run();
+  search_slots_.release();
+  const std::lock_guard lock(mutex_);
+  counters_.searches += 1;
+  if (answer.ok() && answer->partial) counters_.partial_searches += 1;
+  return answer;
+}
+
+// The catalogue first: day files that are ahead of it are what a crash leaves too, and nothing is then stored twice.
+base::Result<BackupResult, ReadError> SqliteStore::backup(const std::string& directory) {
+  const auto failed = [](std::string why) { return ReadError{ReadError::Code::kUnavailable, std::move(why)}; };
+  if (::mkdir(directory.c_str(), 0700) != 0) {
+    return failed(directory + ": cannot make the folder: " + std::strerror(errno));
+  }
+  std::vector<std::string> names{CatalogueFile::file_name};
+  for (const DayInfo& day : *view_.days()) names.push_back(DayFile::file_name(day.day));
+  if (fs::exists(options_.directory + "/" + Registry::file_name)) names.emplace_back(Registry::file_name);
+  BackupResult result;
+  for (const std::string& name : names) {
+    auto database = Database::open(options_.directory + "/" + name, Database::Mode::kRead);
+    if (!database.ok()) return failed(database.error().message);
+    Statement copy = (*database)->prepare("VACUUM INTO ?");
+    const std::string target = directory + "/" + name;
+    if (!copy.bind(1, std::string_view(target)).run()) return failed((*database)->error());
+    std::error_code ignored;
+    result.bytes += fs::file_size(target, ignored);
+    ++result.files;
+  }
+  return result;
+}
+
 base::Result<OffsetPage, ReadError> SqliteStore::read(uint64_t after_offset, uint32_t limit) {
   return read_offsets(pool_, view_, after_offset, std::clamp<uint32_t>(limit, 1, search_records_max));
+}
+
+uint64_t SqliteStore::offset_before(int64_t time_ms) const {
+  uint64_t before = view_.published();
+  for (const DayInfo& day : *view_.days()) {
+    if (day.rows > 0 && key_time(day.max_key) >= time_ms) before = std::min(before, day.first_offset - 1);
+  }
+  return before;
 }
 
 std::unique_ptr<Subscription> SqliteStore::subscribe(uint32_t queue_records_max, std::function<void()> ready) {

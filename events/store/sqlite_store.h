@@ -38,11 +38,14 @@ class SqliteStore : public EventStore {
   bool append(Batch batch, AppendDone done) override;
   bool has_room() const override;
   base::Result<SearchPage, ReadError> search(const SearchQuery& query) override;
+  base::Result<AggregateAnswer, ReadError> aggregate(const AggregateQuery& query) override;
   base::Result<OffsetPage, ReadError> read(uint64_t after_offset, uint32_t limit) override;
+  uint64_t offset_before(int64_t time_ms) const override;
   std::unique_ptr<Subscription> subscribe(uint32_t queue_records_max, std::function<void()> ready) override;
   base::Result<v1::StatsResponse, ReadError> stats() override;
   StoreCounters counters() const override;
   base::Result<uint32_t> retention(int64_t now_ms, uint32_t retention_days) override;
+  base::Result<BackupResult, ReadError> backup(const std::string& directory) override;
   bool writable() const override;
   void close() override;
 

@@ -16,7 +16,8 @@ using grpc::StatusCode;
 
 namespace {
 constexpr std::chrono::seconds call_seconds{30};
-constexpr int answer_bytes_max = 64 << 20;  // 1,000 records of 64 KiB
+constexpr std::chrono::seconds backup_seconds{6 * 3600};  // of a store that fills a disk
+constexpr int answer_bytes_max = 64 << 20;                // 1,000 records of 64 KiB
 constexpr uint64_t port_max = 65'535;
 
 bool is_host_and_port(const std::string& server) {
@@ -30,6 +31,16 @@ bool is_host_and_port(const std::string& server) {
 struct EventsClient::Channel {
   std::string server;
   std::unique_ptr<v1::Query::Stub> stub;
+
+  template <class Response, class Method, class Request>
+  CallResult<Response> call(Method method, const Request& request, std::chrono::seconds limit) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + limit);
+    Response response;
+    const grpc::Status status = ((*stub).*method)(&context, request, &response);
+    if (!status.ok()) return error(status);
+    return response;
+  }
 
   CallError error(const grpc::Status& status) const {
     switch (status.error_code()) {
@@ -76,21 +87,27 @@ base::Result<EventsClient> EventsClient::open(const std::string& server) {
 }
 
 CallResult<v1::SearchResponse> EventsClient::search(const v1::SearchRequest& request) {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + call_seconds);
-  v1::SearchResponse response;
-  const grpc::Status status = channel_->stub->Search(&context, request, &response);
-  if (!status.ok()) return channel_->error(status);
-  return response;
+  return channel_->call<v1::SearchResponse>(&v1::Query::Stub::Search, request, call_seconds);
 }
 
 CallResult<v1::StatsResponse> EventsClient::stats() {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + call_seconds);
-  v1::StatsResponse response;
-  const grpc::Status status = channel_->stub->Stats(&context, v1::StatsRequest(), &response);
-  if (!status.ok()) return channel_->error(status);
-  return response;
+  return channel_->call<v1::StatsResponse>(&v1::Query::Stub::Stats, v1::StatsRequest(), call_seconds);
+}
+
+CallResult<v1::BackupResponse> EventsClient::backup(const v1::BackupRequest& request) {
+  return channel_->call<v1::BackupResponse>(&v1::Query::Stub::Backup, request, backup_seconds);
+}
+
+CallResult<v1::CreateTokenResponse> EventsClient::create_token(const v1::CreateTokenRequest& request) {
+  return channel_->call<v1::CreateTokenResponse>(&v1::Query::Stub::CreateToken, request, call_seconds);
+}
+
+CallResult<v1::ListTokensResponse> EventsClient::list_tokens() {
+  return channel_->call<v1::ListTokensResponse>(&v1::Query::Stub::ListTokens, v1::ListTokensRequest(), call_seconds);
+}
+
+CallResult<v1::RevokeTokenResponse> EventsClient::revoke_token(const v1::RevokeTokenRequest& request) {
+  return channel_->call<v1::RevokeTokenResponse>(&v1::Query::Stub::RevokeToken, request, call_seconds);
 }
 
 CallResult<base::Unit> EventsClient::tail(const v1::TailRequest& request,

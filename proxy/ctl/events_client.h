@@ -30,6 +30,10 @@ class EventsClient {
 
   CallResult<events::v1::SearchResponse> search(const events::v1::SearchRequest& request);
   CallResult<events::v1::StatsResponse> stats();
+  CallResult<events::v1::BackupResponse> backup(const events::v1::BackupRequest& request);
+  CallResult<events::v1::CreateTokenResponse> create_token(const events::v1::CreateTokenRequest& request);
+  CallResult<events::v1::ListTokensResponse> list_tokens();
+  CallResult<events::v1::RevokeTokenResponse> revoke_token(const events::v1::RevokeTokenRequest& request);
   // Hands every answer to `deliver` until that says false; otherwise ends with an error only.
   CallResult<base::Unit> tail(const events::v1::TailRequest& request,
                               const std::function<bool(const events::v1::TailResponse&)>& deliver);

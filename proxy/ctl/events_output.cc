@@ -11,12 +11,6 @@ namespace sluice::ctl {
 
 namespace v1 = events::v1;
 
-namespace {
-void put(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-}
-}  // namespace
-
 const std::vector<std::string>& format_names() {
   static const std::vector<std::string> names{"table", "json", "ndjson", "csv", "cef", "ecs", "ocsf"};
   return names;
@@ -40,8 +34,9 @@ std::string heading_of(Format format) {
   return format == Format::kCsv ? query::csv_header({}) + "\r\n" : "";
 }
 
-EventsOutput::EventsOutput(Format format, bool stream) : format_(format), stream_(stream) {
-  put(heading_of(format));
+EventsOutput::EventsOutput(Format format, bool stream, std::FILE* file, bool resumed)
+    : format_(format), stream_(stream), file_(file) {
+  if (!resumed) put(heading_of(format));
   if (stream && format == Format::kTable) put(stream_heading(Terminal::of_stdout()));
 }
 
@@ -71,7 +66,11 @@ void EventsOutput::finish(bool more) {
 }
 
 void EventsOutput::flush() {
-  std::fflush(stdout);
+  std::fflush(file_);
+}
+
+void EventsOutput::put(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), file_);
 }
 
 }  // namespace sluice::ctl

@@ -1,5 +1,6 @@
 #pragma once
-// EventsOutput: writes records to standard output in the format that was asked for, page by page.
+// EventsOutput: writes records to standard output or a file in the format that was asked for, page by page.
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,15 +22,19 @@ std::string heading_of(Format format);
 class EventsOutput {
  public:
   // `stream`: records come one by one and for ever, so a table cannot fit its columns and JSON cannot be one array.
-  EventsOutput(Format format, bool stream);
+  // `resumed`: an earlier run wrote what stands before.
+  EventsOutput(Format format, bool stream, std::FILE* file = stdout, bool resumed = false);
   void write(const events::v1::StoredRecord& record);
   // `more`: the limit left out further events.
   void finish(bool more);
   void flush();
 
  private:
+  void put(const std::string& text);
+
   const Format format_;
   const bool stream_;
+  std::FILE* const file_;
   size_t count_ = 0;
   std::vector<events::v1::StoredRecord> rows_;  // of a table, which needs all before its first line
 };

@@ -18,7 +18,7 @@ namespace {
 
 class Service {
  public:
-  Service() : service_(query::make_query_service(fixture.store())) {
+  Service() : service_(query::make_query_service(fixture.store(), nullptr)) {
     grpc::ServerBuilder builder;
     builder.RegisterService(service_.get());
     server_ = builder.BuildAndStart();

@@ -48,7 +48,7 @@ TEST_CASE("hot columns hold what Field::column says") {
   REQUIRE(database.ok());
   (*database)->execute("CREATE TABLE t(" + hot_column_definitions() + ")");
   Statement insert = (*database)->prepare("INSERT INTO t VALUES(" + hot_column_marks() + ")");
-  bind_hot_columns(insert, 1, record, event.event_id(), event.ingested_time());
+  bind_hot_columns(insert, 1, record, event.ingested_time());
   REQUIRE(insert.run());
   Statement select = (*database)->prepare("SELECT * FROM t");
   REQUIRE(select.step() == Step::kRow);

@@ -20,7 +20,7 @@ FOLDERS = {
     "proxy/ctl": ["proxy/*", "events/query", "proto"],
     "events/store": ["proxy/base", "proto"],
     "events/ingest": ["events/store", "proxy/base", "proxy/net", "proxy/report", "proto"],
-    "events/query": ["events/store", "proxy/base", "proto"],
+    "events/query": ["events/store", "proxy/base", "proxy/tls/digest.h", "proto"],
     "events/sinks": ["events/store", "proxy/base", "proto"],
     "events/api": ["events/query", "events/store", "proxy/base", "proto"],
     "events/console": ["events/query", "proxy/base", "proto"],

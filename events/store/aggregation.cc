@@ -1,0 +1,274 @@
+#include "events/store/aggregation.h"
+
+#include <algorithm>
+#include <limits>
+#include <thread>
+
+#include "events/store/event_key.h"
+#include "events/store/filter.h"
+#include "events/store/hot_column.h"
+#include "events/store/limits.h"
+
+namespace sluice::store {
+
+using Clock = std::chrono::steady_clock;
+
+namespace {
+constexpr int64_t time_end = key_time_max;
+constexpr int64_t minute_ms = 60'000;
+
+bool is_everything(const Filter* filter) {
+  const auto* all = filter == nullptr ? nullptr : std::get_if<And>(&filter->node);
+  return filter == nullptr || (all != nullptr && all->parts.empty());
+}
+
+int first_row_column() {
+  return 2;  // behind key and store_offset
+}
+}  // namespace
+
+Aggregation::Aggregation(ReaderPool& pool, const StoreView& view, const AggregateQuery& query)
+    : pool_(pool),
+      view_(view),
+      query_(query),
+      deadline_(Clock::now() + query.budget),
+      range_(std::clamp<int64_t>(query.start_time, 0, time_end),
+             query.end_time > 0 ? std::min(query.end_time, time_end) : time_end) {}
+
+base::Result<AggregateAnswer, ReadError> Aggregation::run() {
+  const auto use = [this](const Field* field) {
+    if (field == nullptr || std::find(columns_.begin(), columns_.end(), field) != columns_.end()) return;
+    columns_.push_back(field);
+    hot_.push_back(is_hot_column(*field));
+  };
+  for (const Grouping& grouping : query_.groupings) {
+    for (const Field* field : grouping.fields) use(field);
+    for (const Metric& metric : grouping.metrics) use(metric.field);
+  }
+  tables_.reserve(query_.groupings.size());
+  for (const Grouping& grouping : query_.groupings) tables_.emplace_back(grouping, columns_);
+  plan();
+  answer_.covered_from = range_.first;
+  if (!scans_.empty()) {
+    build_sql();
+    for (const auto& [range, tables] : scans_) {
+      if (error_.empty()) scan(range, tables);
+    }
+  }
+  if (!error_.empty()) return ReadError{ReadError::Code::kUnavailable, error_};
+  for (GroupTable& table : tables_) answer_.groupings.push_back(table.take());
+  return std::move(answer_);
+}
+
+// Which part of the range each grouping takes from roll-ups, and takes it; the rest is noted in scans_.
+void Aggregation::plan() {
+  if (range_.first >= range_.second) return;
+  const bool unfiltered = is_everything(query_.filter) && query_.page_events_only;
+  for (size_t i = 0; i < query_.groupings.size(); ++i) {
+    const Grouping& grouping = query_.groupings[i];
+    const bool rolled = unfiltered && answers_from_rollup(grouping);
+    const int64_t slot_ms = !rolled || grouping.fields.empty() ? minute_ms : rolled_field(*grouping.fields[0])->slot_ms;
+    const int64_t first = (range_.first + slot_ms - 1) / slot_ms;
+    const int64_t last = range_.second / slot_ms;
+    if (!rolled || first >= last || (grouping.bucket_ms > 0 && grouping.bucket_ms % slot_ms != 0)) {
+      add_scan(range_, &tables_[i]);
+      continue;
+    }
+    take_rollups(grouping, tables_[i], slot_ms, {first, last});
+    add_scan({range_.first, first * slot_ms}, &tables_[i]);
+    if (query_.end_time > 0) add_scan({last * slot_ms, range_.second}, &tables_[i]);
+  }
+}
+
+void Aggregation::add_scan(Range range, GroupTable* table) {
+  if (range.first < range.second) scans_[range].push_back(table);
+}
+
+void Aggregation::take_rollups(const Grouping& grouping, GroupTable& table, int64_t slot_ms, Range slots) {
+  // Without a field any that is rolled up per minute gives the sums: each event has exactly one value of it.
+  const Field& of = grouping.fields.empty() ? *rolled_fields().front().field : *grouping.fields[0];
+  const auto index = static_cast<size_t>(rolled_field(of) - rolled_fields().data());
+  const Days days = view_.days();
+  for (auto day = days->rbegin(); day != days->rend() && error_.empty(); ++day) {
+    if (day->rows == 0) continue;
+    Taken taken = take_rollup(*day, index, slots, slot_ms, table);
+    for (int tries = 0; taken == Taken::kMoved && tries < rollup_tries_max; ++tries) {
+      std::this_thread::yield();
+      const Days now = view_.days();
+      const auto again = std::find_if(now->begin(), now->end(), [&](const DayInfo& d) { return d.day == day->day; });
+      if (again == now->end()) return;
+      taken = take_rollup(*again, index, slots, slot_ms, table);
+    }
+    if (taken == Taken::kMoved) fail("the store is busy writing");
+  }
+}
+
+// kMoved: the file and the memory do not fit together, because the writer was between both. Nothing was counted then.
+Aggregation::Taken Aggregation::take_rollup(const DayInfo& day, size_t field_index, Range slots, int64_t slot_ms,
+                                            GroupTable& table) {
+  if (key_time(day.max_key) < slots.first * slot_ms || key_time(day.min_key) >= slots.second * slot_ms)
+    return Taken::kYes;
+  auto lease = pool_.lease(day.path);
+  if (!lease.ok()) {
+    if (known_day(day)) fail(lease.error().message);
+    return Taken::kFailed;
+  }
+  Database& database = (*lease)->database();
+  const auto add = [&](int64_t slot, const ColumnValue& value, const RollupSums& sums) {
+    const uint64_t count = sums.count + (query_.primary_only ? 0 : sums.other_count);
+    if (count > 0) table.add(slot * slot_ms, value, count, sums.bytes + (query_.primary_only ? 0 : sums.other_bytes));
+  };
+  database.execute("BEGIN");
+  const int64_t written = database.integer("SELECT value FROM meta WHERE name='rollup_offset'");
+  {
+    const std::lock_guard lock(day.rollup->mutex());
+    if (database.ok() && day.rollup->base_offset() != static_cast<uint64_t>(written)) {
+      database.execute("COMMIT");
+      return Taken::kMoved;
+    }
+    day.rollup->visit(field_index, slots.first, slots.second, add);
+  }
+  const RolledField& rolled = rolled_fields()[field_index];
+  {
+    Statement rows = database.prepare(
+        "SELECT slot, value, count, bytes, other_count, other_bytes FROM rollup WHERE field=? AND slot>=? AND slot<?");
+    rows.bind(1, rolled.number).bind(2, slots.first).bind(3, slots.second);
+    while (rows.step() == Step::kRow) {
+      const RollupSums sums{static_cast<uint64_t>(rows.integer(2)), static_cast<uint64_t>(rows.integer(3)),
+                            static_cast<uint64_t>(rows.integer(4)), static_cast<uint64_t>(rows.integer(5))};
+      if (rolled.integer != nullptr) {
+        add(rows.integer(0), rows.integer(1), sums);
+      } else {
+        add(rows.integer(0), std::string(rows.text(1)), sums);
+      }
+    }
+  }
+  database.execute("COMMIT");
+  if (!database.ok()) fail(database.error());
+  return database.ok() ? Taken::kYes : Taken::kFailed;
+}
+
+void Aggregation::build_sql() {
+  std::string condition = "key >= ? AND key < ?";
+  if (query_.page_events_only) condition += " AND record_type = 1";
+  if (query_.primary_only)
+    condition += query_.page_events_only ? " AND \"primary\" = 1" : " AND (\"primary\" = 1 OR record_type <> 1)";
+  if (!is_everything(query_.filter)) {
+    SqlCondition filter = to_sql(*query_.filter, is_hot_column);
+    condition += " AND (" + filter.text + ")";
+    parameters_ = std::move(filter.values);
+    exact_ = filter.exact;
+  }
+  sql_ = "SELECT key, store_offset";
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    sql_ += hot_[i] ? ", \"" + columns_[i]->name() + '"' : ", 0";
+  }
+  sql_ += " FROM final WHERE " + condition + " ORDER BY key DESC";
+  decode_ = !exact_ || std::find(hot_.begin(), hot_.end(), false) != hot_.end();
+  values_.resize(columns_.size());
+}
+
+void Aggregation::scan(Range range, const Tables& tables) {
+  answer_.scanned = true;
+  const int64_t low = key_floor(range.first);
+  const int64_t high = key_floor(range.second);
+  const Days days = view_.days();
+  int64_t covered = low;
+  for (auto day = days->rbegin(); day != days->rend() && error_.empty(); ++day) {
+    if (day->rows == 0 || day->min_key >= high || day->max_key < low) continue;
+    covered = std::max(covered, scan_day(*day, low, high, tables));
+  }
+  if (covered <= low) return;
+  answer_.partial = true;
+  answer_.covered_from = std::max(answer_.covered_from, key_time(covered));
+}
+
+int64_t Aggregation::scan_day(const DayInfo& day, int64_t low, int64_t high, const Tables& tables) {
+  const int64_t newest = std::min(high, day.max_key + 1);
+  if (Clock::now() >= deadline_) return newest;
+  auto lease = pool_.lease(day.path);
+  if (!lease.ok()) {
+    if (known_day(day)) fail(lease.error().message);
+    return low;
+  }
+  Database& database = (*lease)->database();
+  Statement rows = database.prepare(sql_);
+  database.set_deadline(deadline_);
+  int at = 3;
+  rows.bind(1, low).bind(2, high);
+  for (const ColumnValue& value : parameters_) {
+    if (const auto* number = std::get_if<int64_t>(&value)) rows.bind(at, *number);
+    if (const auto* text = std::get_if<std::string>(&value)) rows.bind(at, std::string_view(*text));
+    if (const auto* blob = std::get_if<Blob>(&value)) rows.bind_blob(at, blob->bytes);
+    ++at;
+  }
+  int64_t reached = newest;
+  uint32_t seen = 0;
+  Step step = Step::kDone;
+  while ((step = rows.step()) == Step::kRow) {
+    if (decode_ && ++seen % aggregate_clock_rows == 0 && Clock::now() >= deadline_) {
+      step = Step::kInterrupted;
+      break;
+    }
+    reached = rows.integer(0);
+    if (!read_row(rows, **lease)) continue;
+    for (GroupTable* table : tables) table->add(key_time(reached), values_);
+  }
+  if (step == Step::kError) fail(database.error());
+  return step == Step::kInterrupted ? reached : low;
+}
+
+// Puts the row's values into values_; false if it does not match the filter (or cannot be read).
+bool Aggregation::read_row(Statement& row, DayReader& reader) {
+  v1::Record record;
+  if (decode_) {
+    const auto offset = static_cast<uint64_t>(row.integer(1));
+    const auto block = reader.block_of(offset);
+    if (!block.ok()) {
+      fail(block.error().message);
+      return false;
+    }
+    const std::string_view bytes = (*block)->records[offset - (*block)->first_offset];
+    if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      fail("a stored record is damaged");
+      return false;
+    }
+    if (record.has_page_event()) record.mutable_page_event()->set_ingested_time((*block)->ingested_time);
+    if (!exact_ && !matches(*query_.filter, record)) return false;
+  }
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const int column = first_row_column() + static_cast<int>(i);
+    if (!hot_[i]) {
+      values_[i] = columns_[i]->column(record);
+      continue;
+    }
+    switch (columns_[i]->type()) {
+      case FieldType::kNumber:
+      case FieldType::kTime:
+      case FieldType::kBool:
+      case FieldType::kEnum: values_[i] = row.integer(column); break;
+      case FieldType::kAddress: values_[i] = Blob{std::string(row.blob(column))}; break;
+      case FieldType::kText:
+      case FieldType::kTextList:
+        if (auto* text = std::get_if<std::string>(&values_[i])) {
+          text->assign(row.text(column));  // keeps its memory
+        } else {
+          values_[i] = std::string(row.text(column));
+        }
+        break;
+    }
+  }
+  return true;
+}
+
+// False if retention deleted it meanwhile.
+bool Aggregation::known_day(const DayInfo& day) const {
+  const Days days = view_.days();
+  return std::any_of(days->begin(), days->end(), [&](const DayInfo& known) { return known.path == day.path; });
+}
+
+void Aggregation::fail(std::string message) {
+  if (error_.empty()) error_ = std::move(message);
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,62 @@
+#pragma once
+// Aggregation: one answer to one AggregateQuery. A grouping that roll-ups can answer takes whole minutes or hours from
+// them, and only the edges of its range from the rows; all others share one scan of the range, newest first.
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "events/store/aggregate.h"
+#include "events/store/event_store.h"
+#include "events/store/group_table.h"
+#include "events/store/reader_pool.h"
+#include "events/store/rollup.h"
+#include "events/store/store_view.h"
+
+namespace sluice::store {
+
+// Lives for one call, on the caller's thread. Borrows all it is given.
+class Aggregation {
+ public:
+  Aggregation(ReaderPool& pool, const StoreView& view, const AggregateQuery& query);
+  base::Result<AggregateAnswer, ReadError> run();
+
+ private:
+  using Range = std::pair<int64_t, int64_t>;  // epoch ms, the second excluded
+  using Tables = std::vector<GroupTable*>;
+  enum class Taken : uint8_t { kYes, kMoved, kFailed };
+
+  void plan();
+  void add_scan(Range range, GroupTable* table);
+  void take_rollups(const Grouping& grouping, GroupTable& table, int64_t slot_ms, Range slots);
+  Taken take_rollup(const DayInfo& day, size_t field_index, Range slots, int64_t slot_ms, GroupTable& table);
+  void build_sql();
+  void scan(Range range, const Tables& tables);
+  // The key down to which the rows were counted, or the range's lowest when all were.
+  int64_t scan_day(const DayInfo& day, int64_t low, int64_t high, const Tables& tables);
+  bool read_row(Statement& row, DayReader& reader);
+  bool known_day(const DayInfo& day) const;
+  void fail(std::string message);
+
+  ReaderPool& pool_;
+  const StoreView& view_;
+  const AggregateQuery& query_;
+  const std::chrono::steady_clock::time_point deadline_;
+  const Range range_;
+
+  std::vector<const Field*> columns_;  // every field that a grouping names
+  std::vector<bool> hot_;              // of each: whether the table has it
+  std::vector<GroupTable> tables_;
+  std::map<Range, Tables> scans_;
+  std::string sql_;
+  std::vector<ColumnValue> parameters_;
+  bool exact_ = true;    // the SQL condition says all
+  bool decode_ = false;  // rows must be decoded
+  std::vector<ColumnValue> values_;
+  AggregateAnswer answer_;
+  std::string error_;
+};
+
+}  // namespace sluice::store
