@@ -23,6 +23,13 @@ bool is_name(std::string_view text) {
   });
 }
 
+bool is_host_name(std::string_view text) {
+  return !text.empty() && text.front() != '.' && text.back() != '.' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+         });
+}
+
 // "" when `file` is a readable file, else why not.
 std::string why_unreadable(const std::string& file) {
   // Without O_NONBLOCK a FIFO would hang the program.
@@ -172,6 +179,42 @@ void Checks::address_with_tls(const std::string& owner, const std::string& addre
   if (!endpoint || has_tls || is_loopback(endpoint->address)) return;
   problem(path, backquoted(address) + " is not loopback, so events would cross the network in clear; add `tls: " +
                     "{certificate: FILE, key: FILE, ca: FILE}` to `" + owner + "`");
+}
+
+void Checks::event_store(v1::EventStore& events) {
+  address_with_tls("events", events.address(), events.has_tls(), Port::kGiven);
+  if (events.has_tls()) tls("events.tls", *events.mutable_tls());
+}
+
+void Checks::resolve(const std::string& owner, const google::protobuf::Map<std::string, std::string>& entries) {
+  for (const auto& [name, address] : entries) {
+    const std::string path = entry_path(owner, name);
+    if (!is_host_name(name)) {
+      problem(path,
+              "must be a host name in lower case, without port or final dot; names in other scripts in "
+              "their xn-- form");
+    }
+    ip(path, address);
+  }
+}
+
+void Checks::spool(v1::Spool& spool, uint64_t bytes_default, const std::vector<std::string>& when_full_words) {
+  if (spool.directory().empty()) spool.set_directory("spool");
+  spool.set_directory(folder("spool.directory", spool.directory()));
+  spool.set_max_bytes(number("spool.max_bytes", spool.max_bytes(), {bytes_default, spool_bytes_min, UINT64_MAX}));
+  spool.set_when_full(word("spool.when_full", spool.when_full(), when_full_words));
+}
+
+void Checks::timeouts(v1::Timeouts& timeouts) {
+  const auto ms = [&](const char* name, uint32_t value, uint32_t otherwise, uint32_t min) {
+    return number32(std::string("timeouts.") + name, value, {otherwise, min, timeout_ms_max});
+  };
+  timeouts.set_head_ms(ms("head_ms", timeouts.head_ms(), 10'000, 1));
+  timeouts.set_client_hello_ms(ms("client_hello_ms", timeouts.client_hello_ms(), 5'000, 1));
+  timeouts.set_idle_ms(ms("idle_ms", timeouts.idle_ms(), 300'000, 1));
+  timeouts.set_half_open_ms(ms("half_open_ms", timeouts.half_open_ms(), 300'000, 1));
+  timeouts.set_total_ms(ms("total_ms", timeouts.total_ms(), 0, 0));
+  timeouts.set_drain_ms(ms("drain_ms", timeouts.drain_ms(), 30'000, 0));
 }
 
 void Checks::log(v1::Log& log) {

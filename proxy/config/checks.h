@@ -66,7 +66,14 @@ class Checks {
   // The address and, unless it is loopback, the presence of `tls`. `owner` is "events" or "ingest".
   void address_with_tls(const std::string& owner, const std::string& address, bool has_tls, Port port);
 
+  // Sections that several programs have, under their usual names.
+  void event_store(v1::EventStore& events);
+  // The first of `when_full_words` is the default.
+  void spool(v1::Spool& spool, uint64_t bytes_default, const std::vector<std::string>& when_full_words);
+  void timeouts(v1::Timeouts& timeouts);
   void log(v1::Log& log);
+  // Host names and the addresses that stand for them.
+  void resolve(const std::string& owner, const google::protobuf::Map<std::string, std::string>& entries);
 
  private:
   std::string directory_;

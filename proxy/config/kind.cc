@@ -6,6 +6,7 @@
 #include <array>
 
 #include "proxy/config/document.h"
+#include "sluice/config/v1/client.pb.h"
 #include "sluice/config/v1/events.pb.h"
 #include "sluice/config/v1/policy.pb.h"
 #include "sluice/config/v1/proxy.pb.h"
@@ -22,9 +23,10 @@ base::Result<Kind> kind_of(std::string_view text, const std::string& file) {
     const google::protobuf::Descriptor* type;
     size_t own_keys = 0;  // that no other kind has
   };
-  std::array<Candidate, 3> candidates{{{Kind::kProxy, v1::Proxy::descriptor()},
+  std::array<Candidate, 4> candidates{{{Kind::kProxy, v1::Proxy::descriptor()},
                                        {Kind::kEvents, v1::Events::descriptor()},
-                                       {Kind::kPolicy, v1::TenantPolicy::descriptor()}}};
+                                       {Kind::kPolicy, v1::TenantPolicy::descriptor()},
+                                       {Kind::kClient, v1::Client::descriptor()}}};
   for (size_t i = 0; root.kind == Node::Kind::kMap && i + 1 < root.children.size(); i += 2) {
     const std::string& key = document.at(root.children[i]).text;
     const auto knows = [&](const Candidate& c) { return c.type->FindFieldByName(key) != nullptr; };
@@ -37,7 +39,8 @@ base::Result<Kind> kind_of(std::string_view text, const std::string& file) {
     problems.add(
         {}, "",
         "cannot tell whose configuration this is: a proxy's has `listeners`, an event store's has `ingest` and "
-        "`store`, a policy has `steering_configurations` or `realtime_policies`");
+        "`store`, a policy has `steering_configurations` or `realtime_policies`, a steering client's has "
+        "`local_listeners` or `pops`");
     return problems.status().error();
   }
   return candidates[0].kind;

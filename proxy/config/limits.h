@@ -27,6 +27,9 @@ constexpr uint32_t flows_max = 1'000'000;
 constexpr uint32_t timeout_ms_max = 24 * 60 * 60 * 1000;
 // Less would not hold one spool segment per worker.
 constexpr uint64_t spool_bytes_min = uint64_t{1} << 20;
+// Less would rename the client's log after a few hundred decisions.
+constexpr uint64_t client_log_bytes_min = uint64_t{64} << 10;
+constexpr uint32_t client_logs_kept_max = 1'000;
 constexpr uint32_t retention_days_max = 36'500;
 // sun_path of a unix socket address without its terminating zero.
 constexpr size_t unix_socket_path_bytes_max = 107;

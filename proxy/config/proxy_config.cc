@@ -122,23 +122,8 @@ void check_listeners(Checks& checks, v1::Proxy& proxy) {
   if (proxy.has_admin()) check_admin(checks, *proxy.mutable_admin(), listening);
 }
 
-bool is_host_name(std::string_view text) {
-  return !text.empty() && text.front() != '.' && text.back() != '.' &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
-         });
-}
-
 void check_origin(Checks& checks, v1::OriginSettings& origin) {
-  for (const auto& [name, address] : origin.resolve()) {
-    const std::string path = entry_path("origin.resolve", name);
-    if (!is_host_name(name)) {
-      checks.problem(path,
-                     "must be a host name in lower case, without port or final dot; names in other scripts in "
-                     "their xn-- form");
-    }
-    checks.ip(path, address);
-  }
+  checks.resolve("origin.resolve", origin.resolve());
   origin.set_connect_timeout_ms(
       checks.number32("origin.connect_timeout_ms", origin.connect_timeout_ms(), {10'000, 1, timeout_ms_max}));
   for (int i = 0; i < origin.allow_destinations_size(); ++i) {
@@ -162,26 +147,6 @@ void check_origin(Checks& checks, v1::OriginSettings& origin) {
   }
 }
 
-void check_spool(Checks& checks, v1::Spool& spool) {
-  if (spool.directory().empty()) spool.set_directory("spool");
-  spool.set_directory(checks.folder("spool.directory", spool.directory()));
-  spool.set_max_bytes(
-      checks.number("spool.max_bytes", spool.max_bytes(), {spool_bytes_default, spool_bytes_min, UINT64_MAX}));
-  spool.set_when_full(checks.word("spool.when_full", spool.when_full(), {"refuse_new_flows", "drop_oldest"}));
-}
-
-void check_timeouts(Checks& checks, v1::Timeouts& timeouts) {
-  const auto ms = [&](const char* name, uint32_t value, uint32_t otherwise, uint32_t min) {
-    return checks.number32(std::string("timeouts.") + name, value, {otherwise, min, timeout_ms_max});
-  };
-  timeouts.set_head_ms(ms("head_ms", timeouts.head_ms(), 10'000, 1));
-  timeouts.set_client_hello_ms(ms("client_hello_ms", timeouts.client_hello_ms(), 5'000, 1));
-  timeouts.set_idle_ms(ms("idle_ms", timeouts.idle_ms(), 300'000, 1));
-  timeouts.set_half_open_ms(ms("half_open_ms", timeouts.half_open_ms(), 300'000, 1));
-  timeouts.set_total_ms(ms("total_ms", timeouts.total_ms(), 0, 0));
-  timeouts.set_drain_ms(ms("drain_ms", timeouts.drain_ms(), 30'000, 0));
-}
-
 void check_proxy(Checks& checks, v1::Proxy& proxy) {
   if (!checks.stands("name")) proxy.set_name(host_name());
   checks.name("name", proxy.name());
@@ -192,16 +157,12 @@ void check_proxy(Checks& checks, v1::Proxy& proxy) {
   check_origin(checks, *proxy.mutable_origin());
   if (!proxy.policy().empty()) proxy.set_policy(checks.file_or_folder("policy", proxy.policy()));
   if (!proxy.state().empty()) proxy.set_state(checks.folder("state", proxy.state()));
-  check_spool(checks, *proxy.mutable_spool());
-  if (proxy.has_events()) {
-    v1::EventStore& events = *proxy.mutable_events();
-    checks.address_with_tls("events", events.address(), events.has_tls(), Checks::Port::kGiven);
-    if (events.has_tls()) checks.tls("events.tls", *events.mutable_tls());
-  }
+  checks.spool(*proxy.mutable_spool(), spool_bytes_default, {"refuse_new_flows", "drop_oldest"});
+  if (proxy.has_events()) checks.event_store(*proxy.mutable_events());
   v1::Limits& limits = *proxy.mutable_limits();
   limits.set_flows(checks.number32("limits.flows", limits.flows(), {20'000, 1, flows_max}));
   limits.set_flows_per_source(checks.number32("limits.flows_per_source", limits.flows_per_source(), {0, 0, flows_max}));
-  check_timeouts(checks, *proxy.mutable_timeouts());
+  checks.timeouts(*proxy.mutable_timeouts());
   checks.log(*proxy.mutable_log());
 }
 

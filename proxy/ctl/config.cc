@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/base/file.h"
+#include "proxy/config/client_config.h"
 #include "proxy/config/events_config.h"
 #include "proxy/config/kind.h"
 #include "proxy/config/limits.h"
@@ -41,6 +42,12 @@ base::Result<std::string> events_yaml(const std::string& text, const std::string
   return config::redacted_yaml(loaded->message);
 }
 
+base::Result<std::string> client_yaml(const std::string& text, const std::string& file) {
+  const auto loaded = config::parse_client_config(text, file);
+  if (!loaded) return loaded.error();
+  return config::redacted_yaml(loaded->message);
+}
+
 // Of a folder the files make one policy.
 base::Result<std::string> policy_yaml(const std::string& path) {
   const auto loaded = load_policy(path);
@@ -63,6 +70,7 @@ base::Result<std::string> effective_yaml(const std::string& file, std::optional<
     case Kind::kProxy: return proxy_yaml(*text, file);
     case Kind::kEvents: return events_yaml(*text, file);
     case Kind::kPolicy: return policy_yaml(file);
+    case Kind::kClient: return client_yaml(*text, file);
   }
   return base::Error{file + ": of no known kind"};
 }
@@ -74,13 +82,14 @@ struct Options {
   std::optional<Kind> chosen() const {
     if (kind.empty()) return std::nullopt;
     if (kind == "policy") return Kind::kPolicy;
+    if (kind == "client") return Kind::kClient;
     return kind == "proxy" ? Kind::kProxy : Kind::kEvents;
   }
 };
 
 void add_kind(CLI::App& command, Options& options) {
-  command.add_option("--kind", options.kind, "proxy, events or policy; default: told by the file's keys")
-      ->check(CLI::IsMember({"proxy", "events", "policy"}));
+  command.add_option("--kind", options.kind, "proxy, events, policy or client; default: told by the file's keys")
+      ->check(CLI::IsMember({"proxy", "events", "policy", "client"}));
 }
 
 int check(const Options& options) {

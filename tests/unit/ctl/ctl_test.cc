@@ -119,7 +119,8 @@ TEST_CASE("config check tells every file, by its kind") {
   CHECK(ctl(folder, "config check neither.yaml") ==
         Ran{2,
             "neither.yaml:1:1: cannot tell whose configuration this is: a proxy's has `listeners`, an event store's "
-            "has `ingest` and `store`, a policy has `steering_configurations` or `realtime_policies`\n"});
+            "has `ingest` and `store`, a policy has `steering_configurations` or `realtime_policies`, a steering "
+            "client's has `local_listeners` or `pops`\n"});
   CHECK(ctl(folder, "config check --kind events neither.yaml")
             .output.starts_with("neither.yaml:1:1: ingest.address: is required"));
   CHECK(ctl(folder, "config check --kind events proxy.yaml")

@@ -1,0 +1,17 @@
+#pragma once
+// Bounds of the steering client, each with its unit and reason.
+#include <cstddef>
+
+#include "proxy/base/time.h"
+
+namespace sluice::client {
+
+// Processes asked first whether a socket is theirs: the few that open most connections (browsers, sync clients).
+constexpr size_t recent_processes_max = 16;
+// Descriptors looked at for one socket before it counts as nobody's: a loop must not stand still for a machine that has
+// millions of them.
+constexpr size_t descriptors_per_search_max = 200'000;
+// PATH_MAX of Linux.
+constexpr size_t executable_path_bytes_max = 4'096;
+
+}  // namespace sluice::client
