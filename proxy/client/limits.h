@@ -14,4 +14,7 @@ constexpr size_t descriptors_per_search_max = 200'000;
 // PATH_MAX of Linux.
 constexpr size_t executable_path_bytes_max = 4'096;
 
+constexpr base::Duration spool_retry{100};     // between tries while the disk refuses
+constexpr base::Duration store_drain{10'000};  // at shutdown, for the store to acknowledge; the rest is kept on disk
+
 }  // namespace sluice::client

@@ -228,6 +228,10 @@ void FlowDriver::perform(flow::Splice&& action) {
                                        host_.buffer, std::move(action), host_.loop.now());
 }
 
+void FlowDriver::perform(flow::Announce&& action) {
+  host_.announce(*this, action.line);
+}
+
 void FlowDriver::perform(flow::Close&& action) {
   flush(Side::kClient);
   close(action.reason);

@@ -90,6 +90,7 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
   void perform(flow::Abort&& action);
   void perform(flow::Splice&& action);
   void perform(flow::Record&& action);
+  void perform(flow::Announce&& action);
   void perform(flow::Close&& action);
 
   void service();

@@ -36,6 +36,8 @@ class FlowHost {
   virtual void authenticate(FlowDriver& driver, std::weak_ptr<void> alive, std::string user, std::string password) = 0;
   // Through the tunnel of a steering client; a PoP has none, and no machine of it asks.
   virtual std::unique_ptr<Dialling> dial_tunnel(flow::Dial&& dial, DialHandler& handler) = 0;
+  // What a steering client decided, for its log; no machine of a PoP announces.
+  virtual void announce(FlowDriver& driver, policy::Line line) = 0;
   // The flow is over and its sockets are closed: the driver must be destroyed, but not before it has returned.
   virtual void flow_ended(FlowDriver& driver, flow::CloseReason reason, const FlowTotals& totals) = 0;
 

@@ -164,13 +164,18 @@ struct Record {
   State state;
 };
 
+// Tell people what a steering client decided (its log): the verdict stands in the record. At most once.
+struct Announce {
+  policy::Line line;
+};
+
 // Flush what was sent, close both sides, forget the machine. The last action.
 struct Close {
   CloseReason reason;
 };
 
-using Action =
-    std::variant<Send, Respond, Authenticate, Dial, HoldRead, ReleaseRead, EndWrite, Abort, Splice, Record, Close>;
+using Action = std::variant<Send, Respond, Authenticate, Dial, HoldRead, ReleaseRead, EndWrite, Abort, Splice, Record,
+                            Announce, Close>;
 
 // Actions in the order in which they must be performed.
 using Outbox = std::vector<Action>;

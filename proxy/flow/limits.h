@@ -10,6 +10,8 @@ namespace sluice::flow {
 constexpr size_t early_bytes_max = size_t{64} * 1024;
 // Bytes an origin that speaks first may send while we wait for the client; then its reading pauses.
 constexpr size_t origin_first_bytes_max = size_t{16} * 1024;
+// A steering client waits this long for an app's first words on ports where the origin may speak first.
+constexpr base::Duration silent_client_wait{300};
 // How long a refused client may take to read the answer and close: without it, our close could destroy the answer.
 constexpr base::Duration refusal_linger{2'000};
 // A long flow writes its counters this often, so that a crash loses at most this much of them.

@@ -3,34 +3,11 @@
 #include <string>
 
 #include "proxy/base/assert.h"
+#include "proxy/flow/input_name.h"
 
 namespace sluice::flow {
 
 namespace {
-
-template <class T>
-constexpr const char* input_name = "";
-template <>
-constexpr const char* input_name<Opened> = "opened";
-template <>
-constexpr const char* input_name<Received> = "received";
-template <>
-constexpr const char* input_name<ReadEnded> = "read_ended";
-template <>
-constexpr const char* input_name<Reset> = "reset";
-template <>
-constexpr const char* input_name<AuthDone> = "auth_done";
-template <>
-constexpr const char* input_name<DialDone> = "dial_done";
-template <>
-constexpr const char* input_name<SpliceEnded> = "splice_ended";
-template <>
-constexpr const char* input_name<Tick> = "tick";
-template <>
-constexpr const char* input_name<Shutdown> = "shutdown";
-
-template <>
-constexpr const char* input_name<PolicyChanged> = "policy_changed";
 
 template <class StageT, class InputT>
 std::string unexpected_pair() {

@@ -71,21 +71,30 @@ constexpr Row rows[] = {
      SocksReply::kGeneralFailure, block, PolicyKind::kAdmission, "limits"},
     {CloseReason::kDrain, 503, "Service Unavailable", ProxyError::kHttpRequestDenied, SocksReply::kGeneralFailure,
      failed, PolicyKind::kUnspecified, ""},
+    {CloseReason::kPolicyBlock, 403, "Forbidden", ProxyError::kHttpRequestDenied, SocksReply::kNotAllowed, block,
+     PolicyKind::kUnspecified, ""},
+    {CloseReason::kTunnelLost, 503, "Service Unavailable", ProxyError::kDestinationUnavailable,
+     SocksReply::kGeneralFailure, block, PolicyKind::kAdmission, "fail closed"},
     {CloseReason::kInternalError, 500, "Internal Server Error", ProxyError::kProxyInternalError,
      SocksReply::kGeneralFailure, failed, PolicyKind::kUnspecified, ""},
 };
 
-const Row& row_of(CloseReason reason) {
+const Row* find_row(CloseReason reason) {
   for (const Row& row : rows) {
-    if (row.reason == reason) return row;
+    if (row.reason == reason) return &row;
   }
+  return nullptr;
+}
+
+const Row& row_of(CloseReason reason) {
+  if (const Row* row = find_row(reason)) return *row;
   SLUICE_ASSERT(false && "close reason without a refusal");
   return rows[0];
 }
 
-std::string http_answer(const Row& row, const Settings& settings, std::string_view detail) {
+std::string http_answer(const Row& row, std::string_view proxy_name, std::string_view detail) {
   const wire::ProxyStatus status{
-      .proxy = settings.pop_name, .error = row.error, .next_hop = "", .details = std::string(detail)};
+      .proxy = std::string(proxy_name), .error = row.error, .next_hop = "", .details = std::string(detail)};
   wire::Fields fields{{"Proxy-Status", status.to_field_value()},
                       {"Connection", "close"},
                       {"Cache-Control", "no-store"},
@@ -95,9 +104,9 @@ std::string http_answer(const Row& row, const Settings& settings, std::string_vi
   return wire::simple_response(row.status, row.phrase, fields, std::string(detail) + "\n");
 }
 
-std::string answer(Dialect dialect, const Row& row, const Settings& settings, std::string_view detail) {
+std::string answer(Dialect dialect, const Row& row, std::string_view proxy_name, std::string_view detail) {
   switch (dialect) {
-    case Dialect::kHttp: return http_answer(row, settings, detail);
+    case Dialect::kHttp: return http_answer(row, proxy_name, detail);
     case Dialect::kSocksMethods: return wire::socks_method_reply(wire::SocksMethod::kNoneAcceptable);
     case Dialect::kSocksCredentials: return wire::socks_credentials_reply(false);
     case Dialect::kSocksRequest: return wire::socks_reply(row.socks);
@@ -108,6 +117,16 @@ std::string answer(Dialect dialect, const Row& row, const Settings& settings, st
 
 }  // namespace
 
+bool has_refusal(CloseReason reason) {
+  return find_row(reason) != nullptr;
+}
+
+RefusalAnswer refusal_answer(Dialect dialect, CloseReason reason, std::string_view proxy_name,
+                             std::string_view detail) {
+  const Row& row = row_of(reason);
+  return {answer(dialect, row, proxy_name, detail), row.verdict, row.kind, row.policy};
+}
+
 void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReason reason, std::string_view detail) {
   const Row& row = row_of(reason);
   context.record.action = row.verdict;
@@ -116,7 +135,7 @@ void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReas
   context.record.close_reason = reason;
   context.record.error_stage = stage;
   context.write_record(Record::State::kClosed);
-  context.send(Side::kClient, answer(dialect, row, context.settings, detail));
+  context.send(Side::kClient, answer(dialect, row, context.settings.pop_name, detail));
   context.out.emplace_back(EndWrite{Side::kClient});
   context.go(Refusing(context.now, reason));
 }
@@ -143,9 +162,13 @@ void refuse_inside(const StageContext& context, CloseReason reason, base::Chunk 
 }
 }  // namespace
 
+std::string_view tls_access_denied() {
+  static constexpr char alert[] = {21, 3, 3, 0, 2, 2, 49};  // record type alert, TLS 1.2, length, fatal, access_denied
+  return {alert, sizeof alert};
+}
+
 void refuse_tls(const StageContext& context, CloseReason reason) {
-  static constexpr uint8_t alert[] = {21, 3, 3, 0, 2, 2, 49};  // record type alert, TLS 1.2, fatal, access_denied
-  refuse_inside(context, reason, base::Chunk::copy_of(base::ByteView(alert)));
+  refuse_inside(context, reason, base::Chunk::copy_of(tls_access_denied()));
 }
 
 void refuse_page(const StageContext& context, const policy::Notice* notice, std::string_view accept) {

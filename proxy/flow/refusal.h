@@ -13,12 +13,26 @@ namespace sluice::flow {
 // How the client speaks to us.
 enum class Dialect : uint8_t { kHttp, kSocksMethods, kSocksCredentials, kSocksRequest };
 
+// A refusal in words and as a record has it.
+struct RefusalAnswer {
+  std::string bytes;
+  Verdict action;
+  PolicyKind policy_kind;
+  const char* policy;
+};
+// `reason` has one: how a request or a dial can fail, kPolicyBlock, kTunnelLost.
+bool has_refusal(CloseReason reason);
+RefusalAnswer refusal_answer(Dialect dialect, CloseReason reason, std::string_view proxy_name, std::string_view detail);
+
 // Records the refusal, sends the answer, lets the client read it, closes. `detail`: one sentence for the client; never
 // a secret.
 void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReason reason, std::string_view detail);
 
 // The client may talk: 200, or the SOCKS equivalent.
 void grant(const StageContext& context, Dialect dialect);
+
+// TLS record of the fatal alert access_denied (RFC 8446 section 6.2).
+std::string_view tls_access_denied();
 
 // After the 200; the verdict is in the record. When the client has begun TLS: fatal alert access_denied (RFC 8446
 // section 6.2), never a silent reset.

@@ -12,6 +12,5 @@ constexpr base::Duration store_drain{10'000};  // at shutdown, for the store to 
 constexpr base::Duration password_memory{60'000};    // a checked password is believed this long (bcrypt costs 50 ms)
 constexpr size_t passwords_remembered_max = 10'000;  // per worker; 40 bytes each
 constexpr size_t password_checks_max = 64;           // in flight per worker; above, authentication fails at once
-constexpr size_t http_threads = 4;                   // of the health and admin endpoints: scrapes and probes only
 
 }  // namespace sluice::pop

@@ -8,6 +8,7 @@
 
 #include "proxy/base/time.h"
 #include "proxy/flow/record.h"
+#include "proxy/monitor/exposition.h"
 
 namespace sluice::pop {
 
@@ -21,15 +22,8 @@ enum class Outcome : uint8_t {
 constexpr std::array<const char*, 5> outcome_names{"bypass", "block", "failed", "empty", "overload"};
 Outcome outcome_of(const flow::FlowRecord& record);
 
-// One writer.
-class Counter {
- public:
-  void add(uint64_t amount = 1) { value_.store(value() + amount, std::memory_order_relaxed); }
-  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
+using monitor::Counter;
+using monitor::Exposition;
 
 // Upper bounds in milliseconds; the last bucket has none.
 constexpr std::array<int64_t, 9> flow_ms_buckets{10, 50, 250, 1'000, 5'000, 30'000, 300'000, 1'800'000, 7'200'000};
@@ -48,20 +42,6 @@ struct WorkerMetrics {
   void count_flow(Outcome outcome, const flow::FlowRecord& record, uint64_t overhead, base::Duration duration);
 };
 
-// Prometheus text exposition (version 0.0.4).
-class Exposition {
- public:
-  void family(const char* name, const char* type, const char* help);
-  void sample(const char* name, const std::string& labels, uint64_t value);
-  void sample(const char* name, const std::string& labels, double value);
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
 void expose(const std::vector<const WorkerMetrics*>& workers, Exposition& out);
-// process_cpu_seconds_total, process_resident_memory_bytes, process_open_fds.
-void expose_process(Exposition& out);
 
 }  // namespace sluice::pop

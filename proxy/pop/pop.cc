@@ -235,7 +235,7 @@ std::string Pop::metrics_text() const {
   out.sample("sluice_config_generation", "", generation_.load(std::memory_order_relaxed));
   out.family("sluice_reloads_failed_total", "counter", "Reloads that were refused and changed nothing.");
   out.sample("sluice_reloads_failed_total", "", reloads_failed_.load(std::memory_order_relaxed));
-  expose_process(out);
+  monitor::expose_process(out);
   return out.take();
 }
 

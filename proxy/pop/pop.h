@@ -6,7 +6,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/config/proxy_config.h"
-#include "proxy/pop/http_endpoint.h"
+#include "proxy/monitor/http_endpoint.h"
 #include "proxy/pop/runtime.h"
 #include "proxy/pop/shared.h"
 #include "proxy/pop/worker.h"
@@ -14,6 +14,8 @@
 #include "proxy/report/spool_root.h"
 
 namespace sluice::pop {
+
+using monitor::HttpEndpoint;
 
 // Used by the main thread; the endpoints' threads only read what is atomic.
 class Pop {

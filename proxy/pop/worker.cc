@@ -182,6 +182,10 @@ std::unique_ptr<drive::Dialling> Worker::dial_tunnel(flow::Dial&&, drive::DialHa
   return nullptr;
 }
 
+void Worker::announce(drive::FlowDriver&, policy::Line) {
+  SLUICE_ASSERT(false && "a PoP's flows announce nothing");
+}
+
 void Worker::flow_ended(drive::FlowDriver& driver, flow::CloseReason, const drive::FlowTotals& totals) {
   const flow::FlowRecord& record = driver.record();
   const uint64_t payload = record.client_bytes + record.server_bytes;

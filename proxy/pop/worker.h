@@ -56,6 +56,7 @@ class Worker : public drive::FlowHost, private net::Timer, private net::Ready {
   void authenticate(drive::FlowDriver& driver, std::weak_ptr<void> alive, std::string user,
                     std::string password) override;
   std::unique_ptr<drive::Dialling> dial_tunnel(flow::Dial&& dial, drive::DialHandler& handler) override;
+  void announce(drive::FlowDriver& driver, policy::Line line) override;
   void flow_ended(drive::FlowDriver& driver, flow::CloseReason reason, const drive::FlowTotals& totals) override;
 
   void on_timer() override;  // the disk refused a moment ago

@@ -11,7 +11,7 @@ def readelf(option, path):
 
 class Binaries(unittest.TestCase):
     def test_hardening(self):
-        for name in ("sluice-proxy", "sluice-events", "sluicectl"):
+        for name in ("sluice-proxy", "sluice-client", "sluice-events", "sluicectl"):
             with self.subTest(program=name):
                 path = programs.BIN / name
                 self.assertRegex(readelf("-h", path), r"Type:\s+DYN", "position independent")

@@ -28,7 +28,8 @@ class Examples(unittest.TestCase):
                        env=dict(os.environ, PATH=path), stdin=subprocess.DEVNULL)
 
     def test_examples(self):
-        self.check(*(DEPLOY / "examples" / name for name in ("proxy.yaml", "events.yaml", "policy.yaml")))
+        names = ("proxy.yaml", "events.yaml", "policy.yaml", "client.yaml")
+        self.check(*(DEPLOY / "examples" / name for name in names))
 
     def test_commented_lines_of_the_examples_are_valid_too(self):
         hashed = crypt.crypt("secret", crypt.mksalt(crypt.METHOD_SHA512))

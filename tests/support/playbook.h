@@ -2,6 +2,7 @@
 // Playbook: a conversation with a flow machine as a script of inputs and expected actions, without a socket. Each
 // script is played twice: as written, and with everything received one byte at a time.
 #include <catch2/catch.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -30,7 +31,8 @@ inline std::string describe(const flow::Action& action) {
         } else if constexpr (std::is_same_v<T, flow::Authenticate>) {
           return "authenticate " + a.user + " " + a.password;
         } else if constexpr (std::is_same_v<T, flow::Dial>) {
-          return "dial " + a.authority.to_string();
+          const std::string early = a.tunnel ? std::to_string(a.tunnel->early.size()) : "";
+          return "dial " + a.authority.to_string() + (a.tunnel ? " by tunnel early=" + early : "");
         } else if constexpr (std::is_same_v<T, flow::HoldRead>) {
           return "hold " + side_name(a.side);
         } else if constexpr (std::is_same_v<T, flow::ReleaseRead>) {
@@ -44,6 +46,8 @@ inline std::string describe(const flow::Action& action) {
                  (a.client_ended ? " client_ended" : "") + (a.origin_ended ? " origin_ended" : "");
         } else if constexpr (std::is_same_v<T, flow::Record>) {
           return a.state == flow::Record::State::kOpen ? "record open" : "record closed";
+        } else if constexpr (std::is_same_v<T, flow::Announce>) {
+          return "announce " + std::to_string(static_cast<int>(a.line));
         } else {
           return "close " + std::to_string(static_cast<int>(a.reason));
         }
@@ -51,22 +55,28 @@ inline std::string describe(const flow::Action& action) {
       action);
 }
 
-class Playbook {
- public:
-  enum class Mode { kWhole, kBytewise };
+enum class PlayMode { kWhole, kBytewise };
 
-  Playbook(Mode mode, flow::Settings settings)
+template <class MachineT, class SettingsT>
+class BasicPlaybook {
+ public:
+  using Mode = PlayMode;
+
+  // `prepare` may write what the host knows into the record before anything happens.
+  BasicPlaybook(Mode mode, SettingsT settings, flow::Opened opened = {},
+                const std::function<void(flow::FlowRecord&)>& prepare = nullptr)
       : mode_(mode),
-        machine_(std::make_shared<const flow::Settings>(std::move(settings)),
-                 *base::Endpoint::parse("192.0.2.10:40000"), now_, base::WallTime(base::Duration(1'700'000'000'000))) {
-    in(flow::Opened{});
+        machine_(std::make_shared<const SettingsT>(std::move(settings)), *base::Endpoint::parse("192.0.2.10:40000"),
+                 now_, base::WallTime(base::Duration(1'700'000'000'000))) {
+    if (prepare) prepare(machine_.record());
+    in(std::move(opened));
   }
   // A script that leaves actions unexpected is unfinished.
-  ~Playbook() { CHECK(pending_.empty()); }
-  Playbook(const Playbook&) = delete;
-  Playbook& operator=(const Playbook&) = delete;
+  ~BasicPlaybook() { CHECK(pending_.empty()); }
+  BasicPlaybook(const BasicPlaybook&) = delete;
+  BasicPlaybook& operator=(const BasicPlaybook&) = delete;
 
-  Playbook& in(flow::Input input) {
+  BasicPlaybook& in(flow::Input input) {
     REQUIRE_FALSE(machine_.done());
     flow::Outbox out;
     machine_.handle(std::move(input), now_, out);
@@ -79,25 +89,25 @@ class Playbook {
     }
     return *this;
   }
-  Playbook& received(Side side, std::string_view bytes) {
+  BasicPlaybook& received(Side side, std::string_view bytes) {
     const size_t step = mode_ == Mode::kWhole ? bytes.size() : 1;
     for (size_t at = 0; at < bytes.size() && !machine_.done(); at += step) {
       in(flow::Received{side, base::Chunk::copy_of(bytes.substr(at, step))});
     }
     return *this;
   }
-  Playbook& wait(base::Duration duration) {
+  BasicPlaybook& wait(base::Duration duration) {
     now_ += duration;
     return *this;
   }
   // Time passes to the deadline, and the machine hears of it.
-  Playbook& tick(flow::SpliceBytes bytes = {}) {
+  BasicPlaybook& tick(flow::SpliceBytes bytes = {}) {
     REQUIRE(machine_.deadline());
     now_ = *machine_.deadline();
     return in(flow::Tick{bytes});
   }
   // The actions since the last expect(), in order. A text that ends in "..." is a prefix.
-  Playbook& expect(const std::vector<std::string>& wanted) {
+  BasicPlaybook& expect(const std::vector<std::string>& wanted) {
     INFO("got: " << Catch::StringMaker<std::vector<std::string>>::convert(pending_));
     CHECK(pending_.size() == wanted.size());
     for (size_t i = 0; i < std::min(wanted.size(), pending_.size()); ++i) {
@@ -112,7 +122,7 @@ class Playbook {
   void forget() { pending_.clear(); }
 
   const flow::FlowRecord& record() const { return machine_.record(); }
-  flow::ProxyFlow& machine() { return machine_; }
+  MachineT& machine() { return machine_; }
   const std::string& to_origin() const { return to_origin_; }
   const std::string& to_client() const { return to_client_; }
   base::Time now() const { return now_; }
@@ -120,9 +130,11 @@ class Playbook {
  private:
   Mode mode_;
   base::Time now_{base::Duration(1'000'000)};
-  flow::ProxyFlow machine_;
+  MachineT machine_;
   std::vector<std::string> pending_;
   std::string to_origin_, to_client_;
 };
+
+using Playbook = BasicPlaybook<flow::ProxyFlow, flow::Settings>;
 
 }  // namespace sluice::support

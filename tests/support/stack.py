@@ -216,7 +216,8 @@ class Client(_Configured):
 
     def wait_for_log(self, text):
         """The first line of the client log that contains `text`."""
-        return wait.until(lambda: next((line for line in self.lines() if text in line), None), f"{text!r} in client.log")
+        return wait.until(lambda: next((line for line in self.lines() if text in line), None),
+                          f"{text!r} in client.log")
 
 
 class Stack:

@@ -15,6 +15,7 @@ FOLDERS = {
     "proxy/flow": ["proxy/base", "proxy/wire", "proxy/tls", "proxy/http", "proxy/policy"],
     "proxy/drive": ["proxy/base", "proxy/flow", "proxy/tls", "proxy/http", "proxy/net"],
     "proxy/report": ["proxy/base", "proxy/flow/record.h", "proxy/tls", "proto"],
+    "proxy/monitor": ["proxy/base"],
     "proxy/pop": ["proxy/*", "proto"],
     "proxy/client": ["proxy/*", "proto"],
     "proxy/ctl": ["proxy/*", "events/query", "proto"],
@@ -48,7 +49,7 @@ DOORS = {
                 "events/server"],
     "spdlog/": ["proxy/config", "proxy/pop", "proxy/client", "proxy/ctl", "events/server"],
     "CLI/": ["proxy/pop", "proxy/client", "proxy/ctl", "events/server"],
-    "httplib.h": ["events/api", "events/server", "proxy/pop"],
+    "httplib.h": ["events/api", "events/server", "proxy/monitor"],
     "crypt.h": ["proxy/tls"],
     "maxminddb.h": ["proxy/policy"],
 }

@@ -1,4 +1,4 @@
-#include "proxy/pop/http_endpoint.h"
+#include "proxy/monitor/http_endpoint.h"
 
 #include <httplib.h>
 
@@ -6,9 +6,9 @@
 #include <cstring>
 #include <thread>
 
-#include "proxy/pop/limits.h"
+#include "proxy/monitor/limits.h"
 
-namespace sluice::pop {
+namespace sluice::monitor {
 
 struct HttpEndpoint::Impl {
   httplib::Server server;
@@ -63,4 +63,4 @@ base::Result<base::Endpoint> HttpEndpoint::start(const base::Endpoint& address) 
   return base::Endpoint{address.address, static_cast<uint16_t>(port)};
 }
 
-}  // namespace sluice::pop
+}  // namespace sluice::monitor

@@ -8,7 +8,7 @@
 #include "proxy/base/ip.h"
 #include "proxy/base/result.h"
 
-namespace sluice::pop {
+namespace sluice::monitor {
 
 class HttpEndpoint {
  public:
@@ -33,4 +33,4 @@ class HttpEndpoint {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace sluice::pop
+}  // namespace sluice::monitor

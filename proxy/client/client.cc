@@ -1,0 +1,225 @@
+#include "proxy/client/client.h"
+
+#include <google/protobuf/util/message_differencer.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "proxy/client/limits.h"
+#include "proxy/config/proxy_config.h"
+#include "proxy/report/adopt.h"
+
+namespace sluice::client {
+
+using monitor::HttpEndpoint;
+
+namespace {
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void announce(const Runtime& runtime) {
+  for (const std::string& warning : runtime.warnings) spdlog::warn("{}", warning);
+  const auto& steering = *runtime.steering;
+  spdlog::info("policy {} of tenant {}, steering configuration {}", steering.policy->version(),
+               steering.policy->tenant(), steering.policy->steering_configuration(steering.user));
+}
+
+base::Result<std::shared_ptr<const Runtime>> load_runtime(const config::v1::Client& client, uint64_t generation) {
+  auto policy = load_policy(client.policy(), generation);
+  if (!policy) return policy.error();
+  if (policy->policy->tenant() != client.tenant()) {
+    return base::Error{client.policy() + ": tenant: is `" + policy->policy->tenant() +
+                       "`, but this client belongs to the tenant `" + client.tenant() + "`"};
+  }
+  return make_runtime(client, std::move(*policy));
+}
+
+// What the worker is built around cannot change under it; the rest of the configuration can.
+std::string fixed_part_changed(const config::v1::Client& now, const config::v1::Client& next) {
+  using google::protobuf::util::MessageDifferencer;
+  if (now.name() != next.name()) return "name";
+  if (now.tenant() != next.tenant()) return "tenant";
+  if (!MessageDifferencer::Equals(now.spool(), next.spool())) return "spool";
+  if (!MessageDifferencer::Equals(now.client_log(), next.client_log())) return "client_log";
+  if (!MessageDifferencer::Equals(now.events(), next.events())) return "events";
+  if (!MessageDifferencer::Equals(now.health(), next.health())) return "health";
+  if (!std::equal(now.direct().dns_servers().begin(), now.direct().dns_servers().end(),
+                  next.direct().dns_servers().begin(), next.direct().dns_servers().end())) {
+    return "direct.dns_servers";
+  }
+  if (now.local_listeners_size() != next.local_listeners_size()) return "local_listeners";
+  for (int i = 0; i < now.local_listeners_size(); ++i) {
+    if (!MessageDifferencer::Equals(now.local_listeners(i), next.local_listeners(i))) {
+      return "local_listeners[" + std::to_string(i) + "]";
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Client>> Client::start(config::LoadedClient config) {
+  raise_descriptor_limit();
+  std::unique_ptr<Client> client(new Client(std::move(config)));
+  for (const auto step : {&Client::start_spool, &Client::start_worker, &Client::start_shipper, &Client::start_health}) {
+    if (auto status = (client.get()->*step)(); !status) return status.error();
+  }
+  return client;
+}
+
+Client::~Client() {
+  health_.reset();
+  if (worker_) worker_->stop_and_join();
+  shipper_.reset();
+  worker_.reset();
+}
+
+base::Status Client::start_spool() {
+  const auto& spool = config_.message.spool();
+  report::SpoolOptions options;
+  options.directory = spool.directory();
+  options.max_bytes = spool.max_bytes();
+  options.when_full =
+      spool.when_full() == "drop_oldest" ? report::WhenFull::kDropOldest : report::WhenFull::kRefuseNewFlows;
+  options.observed_by = config_.message.name();
+  auto root = report::SpoolRoot::open(std::move(options));
+  if (!root) return root.error();
+  spools_ = std::move(*root);
+  auto adopted = report::adopt_spools(*spools_);
+  if (!adopted) return adopted.error();
+  for (const std::string& problem : adopted->problems) spdlog::warn("{}", problem);
+  return base::Unit{};
+}
+
+base::Status Client::start_worker() {
+  const config::v1::Client& client = config_.message;
+  auto runtime = load_runtime(client, generation_.load(std::memory_order_relaxed));
+  if (!runtime) return runtime.error();
+  announce(**runtime);
+  Worker::Options options;
+  options.builder.tenant = client.tenant();
+  options.builder.observed_by = client.name();
+  options.client_log = client.client_log();
+  options.dns_servers.assign(client.direct().dns_servers().begin(), client.direct().dns_servers().end());
+  auto worker = Worker::create(*spools_, std::move(options), *runtime);
+  if (!worker) return worker.error();
+  worker_ = std::move(*worker);
+  for (const auto& listener : client.local_listeners()) {
+    auto bound = worker_->listen(config::endpoint_of(listener.address()));
+    if (!bound) return bound.error();
+    spdlog::info("listener {} listening on {}", listener.name(), bound->to_string());
+  }
+  worker_->start();
+  return base::Unit{};
+}
+
+base::Status Client::start_shipper() {
+  if (!config_.message.has_events()) {
+    spdlog::warn("no event store is configured: records stay in {}", config_.message.spool().directory());
+    return base::Unit{};
+  }
+  const auto& events = config_.message.events();
+  report::ShipperOptions options;
+  options.address = events.address();
+  if (events.has_tls()) {
+    options.tls = report::TlsFiles{events.tls().certificate(), events.tls().key(), events.tls().ca()};
+  }
+  auto shipper = report::Shipper::create(*spools_, std::move(options));
+  if (!shipper) return shipper.error();
+  shipper_ = std::move(*shipper);
+  return base::Unit{};
+}
+
+base::Status Client::start_health() {
+  if (!config_.message.has_health()) return base::Unit{};
+  health_ = std::make_unique<HttpEndpoint>();
+  health_->get("/metrics", [this] {
+    return HttpEndpoint::Answer{200, "text/plain; version=0.0.4; charset=utf-8", metrics_text()};
+  });
+  health_->get("/healthz", [] { return HttpEndpoint::Answer{200, "text/plain; charset=utf-8", "ok\n"}; });
+  health_->get("/readyz", [this] { return ready(); });
+  auto bound = health_->start(config::endpoint_of(config_.message.health().address()));
+  if (!bound) return base::Error{"health: " + bound.error().message};
+  spdlog::info("health listening on {}", bound->to_string());
+  return base::Unit{};
+}
+
+HttpEndpoint::Answer Client::ready() const {
+  const char* why = nullptr;
+  if (draining_.load(std::memory_order_relaxed)) why = "draining\n";
+  if (!worker_->spool_accepts()) why = "the spool is full: new flows are refused\n";
+  return why == nullptr ? HttpEndpoint::Answer{200, "text/plain; charset=utf-8", "ready\n"}
+                        : HttpEndpoint::Answer{503, "text/plain; charset=utf-8", why};
+}
+
+std::string Client::metrics_text() const {
+  monitor::Exposition out;
+  worker_->metrics().expose(out);
+  out.family("sluice_client_log_lost_total", "counter", "Lines of the client log that the disk refused.");
+  out.sample("sluice_client_log_lost_total", "", worker_->log_lines_lost());
+  out.family("sluice_spool_bytes", "gauge", "Bytes of records on disk that the store does not have yet.");
+  out.sample("sluice_spool_bytes", "", spools_->budget().used());
+  out.family("sluice_events_dropped_total", "counter", "Records deleted before the store had them.");
+  out.sample("sluice_events_dropped_total", "", spools_->dropped_records());
+  if (shipper_) {
+    const auto& shipped = shipper_->metrics();
+    out.family("sluice_events_acked_total", "counter", "Records that are durable in the store.");
+    out.sample("sluice_events_acked_total", "", shipped.records_acked.load(std::memory_order_relaxed));
+    out.family("sluice_store_connected", "gauge", "Streams to the event store that are up.");
+    out.sample("sluice_store_connected", "", shipped.connected.load(std::memory_order_relaxed));
+  }
+  out.family("sluice_policy_version", "gauge", "Load generation of the policy in force.");
+  out.sample("sluice_policy_version", "", generation_.load(std::memory_order_relaxed));
+  out.family("sluice_reloads_failed_total", "counter", "Reloads that were refused and changed nothing.");
+  out.sample("sluice_reloads_failed_total", "", reloads_failed_.load(std::memory_order_relaxed));
+  monitor::expose_process(out);
+  return out.take();
+}
+
+base::Status Client::reload() {
+  const auto refuse = [this](std::string message) {
+    reloads_failed_.fetch_add(1, std::memory_order_relaxed);
+    return base::Error{std::move(message)};
+  };
+  auto loaded = config::load_client_config(config_.file);
+  if (!loaded) return refuse(loaded.error().message);
+  const std::string fixed = fixed_part_changed(config_.message, loaded->message);
+  if (!fixed.empty()) {
+    return refuse(config_.file + ": " + fixed + " cannot change while running; restart sluice-client to apply it");
+  }
+  auto runtime = load_runtime(loaded->message, generation_.load(std::memory_order_relaxed) + 1);
+  if (!runtime) return refuse(runtime.error().message);
+  announce(**runtime);
+  worker_->apply(*runtime);
+  config_ = std::move(*loaded);
+  generation_.fetch_add(1, std::memory_order_relaxed);
+  return base::Unit{};
+}
+
+void Client::begin_drain() {
+  draining_.store(true, std::memory_order_relaxed);
+  worker_->stop_listening();
+}
+
+bool Client::drained() const {
+  return worker_->metrics().open_flows.load(std::memory_order_relaxed) == 0;
+}
+
+void Client::finish() {
+  worker_->close_flows(flow::CloseReason::kDrain);
+  worker_->stop_and_join();
+  if (!shipper_) return;
+  if (!shipper_->drain(std::chrono::steady_clock::now() + store_drain)) {
+    spdlog::warn("the event store has not acknowledged every record; the rest stays in {} for the next start",
+                 config_.message.spool().directory());
+  }
+}
+
+}  // namespace sluice::client

@@ -1,0 +1,218 @@
+#include "proxy/client/worker.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "proxy/client/limits.h"
+#include "proxy/drive/limits.h"
+#include "proxy/flow/steer_flow.h"
+
+namespace sluice::client {
+
+// Members that FlowHost refers to; they must exist before it does.
+struct Worker::Base {
+  std::vector<uint8_t> buffer = std::vector<uint8_t>(drive::copy_buffer_bytes);
+  net::Loop loop;
+  std::unique_ptr<net::Resolver> resolver;
+};
+
+namespace {
+
+// The answer of a client that has no tunnel to offer. Owned by the flow's driver.
+class NoTunnel : public drive::Dialling {
+ public:
+  explicit NoTunnel(drive::DialHandler& handler) : handler_(handler) {}
+  void start() override {
+    flow::DialDone result;
+    result.failure = flow::CloseReason::kTunnelLost;
+    result.detail = "No PoP is configured.";
+    handler_.on_dialled(nullptr, std::move(result));
+  }
+
+ private:
+  drive::DialHandler& handler_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Worker>> Worker::create(report::SpoolRoot& spools, Options options,
+                                                     std::shared_ptr<const Runtime> runtime) {
+  auto base = std::make_unique<Base>();
+  auto resolver = net::Resolver::create(base->loop, options.dns_servers);
+  if (!resolver) return resolver.error();
+  base->resolver = std::move(*resolver);
+  std::unique_ptr<Worker> worker(new Worker(std::move(base), std::move(options), std::move(runtime)));
+  auto processes = ProcessFinder::create();
+  if (!processes) return processes.error();
+  worker->processes_ = std::move(*processes);
+  auto spool =
+      report::SpoolWriter::create(spools, [raw = worker.get()](report::SpoolWriter&) { raw->rewrite_open_records(); });
+  if (!spool) return spool.error();
+  worker->spool_ = std::move(*spool);
+  worker->options_.builder.producer_id = worker->spool_->producer_id();
+  auto log = ClientLog::open(worker->options_.client_log, worker->options_.builder);
+  if (!log) return log.error();
+  worker->log_ = std::move(*log);
+  worker->builder_ = std::make_unique<report::EventBuilder>(worker->options_.builder);
+  return worker;
+}
+
+Worker::Worker(std::unique_ptr<Base> base, Options options, std::shared_ptr<const Runtime> runtime)
+    : FlowHost(base->loop, *base->resolver, base->buffer),
+      base_(std::move(base)),
+      options_(std::move(options)),
+      runtime_(std::move(runtime)) {
+  loop.at_turn_end([this] { end_turn(); });
+}
+
+Worker::~Worker() {
+  stop_and_join();
+}
+
+base::Result<base::Endpoint> Worker::listen(const base::Endpoint& address) {
+  const size_t index = listeners_.size();
+  auto listener = net::Listener::listen(loop, address, [this, index](int fd, const base::Endpoint& peer) {
+    accept(fd, peer, listeners_[index]->address());
+  });
+  if (!listener) return listener.error();
+  listeners_.push_back(std::move(*listener));
+  return listeners_.back()->address();
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { loop.run(); });
+}
+
+void Worker::apply(std::shared_ptr<const Runtime> runtime) {
+  loop.post([this, runtime = std::move(runtime)] {
+    runtime_ = runtime;
+    log_->reopen();
+  });
+}
+
+void Worker::stop_listening() {
+  loop.post([this] { listeners_.clear(); });
+}
+
+void Worker::close_flows(flow::CloseReason reason) {
+  loop.post([this, reason] {
+    // From the end: a flow that ends at once is replaced by one that has been visited.
+    for (size_t i = flows_.size(); i-- > 0;) flows_[i].driver->shutdown(reason);
+  });
+}
+
+void Worker::stop_and_join() {
+  if (!thread_.joinable()) return;
+  loop.post([this] { loop.stop(); });
+  thread_.join();
+  // Only now, on this thread: nobody else touches them any more.
+  listeners_.clear();
+  waiting_.clear();
+  ended_.clear();
+  flows_.clear();
+  spool_.reset();  // flushes, and leaves the rest to the shipper
+}
+
+// ---- accepting
+
+void Worker::accept(int fd, const base::Endpoint& peer, const base::Endpoint& local) {
+  if (flows_.size() >= runtime_->flows_max || !spool_->accepting()) {
+    metrics_.flows[static_cast<size_t>(Outcome::kOverload)].add();
+    ::close(fd);
+    return;
+  }
+  auto machine = std::make_unique<flow::SteerFlow>(runtime_->steering, peer, loop.now(), base::wall_now());
+  flow::FlowRecord& record = machine->record();
+  ProcessInfo process = processes_->find(peer, local);
+  if (process.pid == 0) metrics_.processes_unknown.add();
+  record.process_name = std::move(process.name);
+  record.process_path = std::move(process.path);
+  record.process_pid = process.pid;
+  if (process.pid != 0) record.process_identity = flow::ProcessIdentity::kName;
+  auto driver = drive::FlowDriver::open(*this, fd, std::move(machine), runtime_->dial);
+  if (driver == nullptr) return;
+  driver->index = flows_.size();
+  drive::FlowDriver& started = *driver;
+  flows_.push_back({std::move(driver), process.uid, false});
+  metrics_.open_flows.store(flows_.size(), std::memory_order_relaxed);
+  started.start({});
+}
+
+// ---- what flows ask for
+
+void Worker::begin_event(flow::FlowRecord& record) {
+  record.producer_id = spool_->producer_id();
+  record.event_counter = spool_->allocate_event_counter();
+}
+
+void Worker::write_record(flow::FlowRecord& record, flow::Record::State state) {
+  ++record.revision;
+  const bool final = state == flow::Record::State::kClosed;
+  builder_->build(record, final ? events::v1::STATE_CLOSED : events::v1::STATE_OPEN, loop.now(), base::wall_now(),
+                  event_);
+  spool_->append_event(record.event_counter, final, event_);
+  (final ? metrics_.closed_records : metrics_.open_records).add();
+}
+
+void Worker::wait_for_records(drive::FlowDriver& driver) {
+  waiting_.push_back(&driver);
+}
+
+void Worker::authenticate(drive::FlowDriver& driver, std::weak_ptr<void>, std::string, std::string) {
+  driver.authenticated(false);  // nobody is asked for a password here
+}
+
+std::unique_ptr<drive::Dialling> Worker::dial_tunnel(flow::Dial&&, drive::DialHandler& handler) {
+  return std::make_unique<NoTunnel>(handler);
+}
+
+void Worker::announce(drive::FlowDriver& driver, policy::Line line) {
+  Flow& flow = flows_[driver.index];
+  flow.announced = true;
+  log_->decided(driver.record(), line, 0, flow.uid, loop.now(), base::wall_now());
+}
+
+void Worker::flow_ended(drive::FlowDriver& driver, flow::CloseReason, const drive::FlowTotals&) {
+  const flow::FlowRecord& record = driver.record();
+  const size_t index = driver.index;
+  metrics_.count_flow(record, loop.now() - record.started);
+  if (flows_[index].announced) log_->closed(record, flows_[index].uid, loop.now(), base::wall_now());
+  ended_.push_back(std::move(flows_[index].driver));
+  if (index + 1 < flows_.size()) {
+    flows_[index] = std::move(flows_.back());
+    flows_[index].driver->index = index;
+  }
+  flows_.pop_back();
+  metrics_.open_flows.store(flows_.size(), std::memory_order_relaxed);
+}
+
+// ---- records
+
+void Worker::end_turn() {
+  // Going on may produce the next record at once; a flow has few, so this ends.
+  while (spool_->pending_bytes() > 0 || !waiting_.empty()) {
+    const report::FlushStatus status = spool_->flush();
+    if (status != report::FlushStatus::kDone) {
+      loop.timers().arm(*this, loop.now() + spool_retry);
+      break;
+    }
+    const std::vector<drive::FlowDriver*> written = std::exchange(waiting_, {});
+    for (drive::FlowDriver* driver : written) driver->records_written();
+  }
+  if (!spool_->accepting()) {
+    (void)spool_->flush();  // room may have come: what the store has acknowledged is freed here
+    loop.timers().arm(*this, loop.now() + spool_retry);
+  }
+  spool_accepts_.store(spool_->accepting(), std::memory_order_relaxed);
+  ended_.clear();
+}
+
+void Worker::on_timer() {}  // the turn's end tries again
+
+void Worker::rewrite_open_records() {
+  for (const Flow& flow : flows_) flow.driver->rewrite_record();
+}
+
+}  // namespace sluice::client

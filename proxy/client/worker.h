@@ -1,0 +1,95 @@
+#pragma once
+// Worker: the client's one loop: its listeners, its flows, its spool, its log. No lock on the flow path.
+//
+// A turn: events are handled and their records collected; then one write puts the records into the spool; then the
+// flows that waited for it go on; then ended flows are freed.
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/client/client_log.h"
+#include "proxy/client/metrics.h"
+#include "proxy/client/process_finder.h"
+#include "proxy/client/runtime.h"
+#include "proxy/drive/flow_driver.h"
+#include "proxy/net/listener.h"
+#include "proxy/report/event_builder.h"
+#include "proxy/report/spool_writer.h"
+
+namespace sluice::client {
+
+// Created, started, stopped and destroyed by Client, on its thread; everything private runs on the worker's own.
+class Worker : public drive::FlowHost, private net::Timer {
+ public:
+  struct Options {
+    report::BuilderContext builder;  // producer_id is filled in here
+    config::v1::ClientLog client_log;
+    std::vector<std::string> dns_servers;
+  };
+
+  static base::Result<std::unique_ptr<Worker>> create(report::SpoolRoot& spools, Options options,
+                                                      std::shared_ptr<const Runtime> runtime);
+  ~Worker() override;
+
+  // Before start(). The address comes back with the port that the kernel chose.
+  base::Result<base::Endpoint> listen(const base::Endpoint& address);
+
+  void start();
+  // For new flows. The log's files are opened anew: somebody may have moved them.
+  void apply(std::shared_ptr<const Runtime> runtime);
+  void stop_listening();
+  void close_flows(flow::CloseReason reason);
+  void stop_and_join();
+
+  const Metrics& metrics() const { return metrics_; }
+  uint64_t log_lines_lost() const { return log_->lost(); }
+  bool spool_accepts() const { return spool_accepts_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Base;  // what FlowHost refers to: made before it, freed after it
+  struct Flow {
+    std::unique_ptr<drive::FlowDriver> driver;
+    std::optional<uint32_t> uid;  // of the app
+    bool announced = false;
+  };
+
+  Worker(std::unique_ptr<Base> base, Options options, std::shared_ptr<const Runtime> runtime);
+
+  // drive::FlowHost
+  void begin_event(flow::FlowRecord& record) override;
+  void write_record(flow::FlowRecord& record, flow::Record::State state) override;
+  void wait_for_records(drive::FlowDriver& driver) override;
+  void authenticate(drive::FlowDriver& driver, std::weak_ptr<void> alive, std::string user,
+                    std::string password) override;
+  std::unique_ptr<drive::Dialling> dial_tunnel(flow::Dial&& dial, drive::DialHandler& handler) override;
+  void announce(drive::FlowDriver& driver, policy::Line line) override;
+  void flow_ended(drive::FlowDriver& driver, flow::CloseReason reason, const drive::FlowTotals& totals) override;
+
+  void on_timer() override;  // the disk refused a moment ago
+  void accept(int fd, const base::Endpoint& peer, const base::Endpoint& local);
+  void end_turn();
+  void rewrite_open_records();
+
+  std::unique_ptr<Base> base_;
+  Options options_;
+  std::shared_ptr<const Runtime> runtime_;
+  Metrics metrics_;
+  std::atomic<bool> spool_accepts_{true};
+
+  std::unique_ptr<ProcessFinder> processes_;
+  std::unique_ptr<ClientLog> log_;
+  std::unique_ptr<report::SpoolWriter> spool_;
+  std::unique_ptr<report::EventBuilder> builder_;
+  events::v1::PageEvent event_;  // reused
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::vector<Flow> flows_;
+  std::vector<drive::FlowDriver*> waiting_;  // for their records to be written
+  std::vector<std::unique_ptr<drive::FlowDriver>> ended_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::client

@@ -1,0 +1,110 @@
+#include "proxy/flow/steer_flow_verdict.h"
+
+#include "proxy/base/text.h"
+#include "proxy/flow/steer_flow.h"
+
+namespace sluice::flow {
+
+namespace {
+
+using policy::Fact;
+
+policy::Facts facts_of(const Way& way, policy::Protocol protocol, const SteerContext& context) {
+  const FlowRecord& record = context.record;
+  policy::Facts facts;
+  facts.now = record.start;
+  facts.has_client = true;
+  if (!record.process_name.empty()) {
+    facts.process = Fact<policy::Process>::of(
+        {record.process_name, record.process_path, std::string_view{}, policy::Platform::kLinux});
+  }
+  if (!record.user.empty()) facts.user = Fact<std::string_view>::of(record.user);
+  facts.source = record.source.address;
+  facts.host = Fact<std::string_view>::of(record.host);
+  if (way.authority.address) facts.address = Fact<base::IpAddress>::of(*way.authority.address);
+  facts.port = way.authority.port;
+  facts.protocol = protocol;
+  facts.has_ech = record.ech == Ech::kOuter || record.ech == Ech::kInner;
+  facts.request = Fact<policy::Request>::never();
+  return facts;
+}
+
+Route route_of(policy::Path path) {
+  switch (path) {
+    case policy::Path::kDirect: return Route::kDirect;
+    case policy::Path::kTunnel: return Route::kTunnel;
+    case policy::Path::kRefuse: return Route::kRefuse;
+  }
+  return Route::kRefuse;
+}
+
+void note_labels(const policy::Facts& facts, const SteerContext& context) {
+  const policy::HostLabels labels = context.settings.policy->labels(facts);
+  FlowRecord& record = context.record;
+  record.app = labels.app;
+  record.app_category = labels.app_category;
+  record.category = labels.category;
+  record.other_categories.assign(labels.other_categories.begin(), labels.other_categories.end());
+}
+
+}  // namespace
+
+Route decide_route(const Way& way, policy::Protocol protocol, const SteerContext& context) {
+  const policy::Facts facts = facts_of(way, protocol, context);
+  const policy::SteerVerdict verdict = context.settings.policy->steer(facts);
+  FlowRecord& record = context.record;
+  record.action = static_cast<Verdict>(verdict.action);
+  record.policy = verdict.by.rule;
+  record.policy_kind = static_cast<PolicyKind>(verdict.by.kind);
+  record.policy_layer = Layer::kClient;
+  record.policy_version = context.settings.policy->version();
+  record.bypass_mode = static_cast<BypassMode>(verdict.bypass.mode);
+  record.bypass_reason_code = static_cast<BypassReasonCode>(verdict.bypass.code);
+  record.bypass_reason = verdict.bypass.reason;
+  if (verdict.identity != policy::ProcessIdentity::kUnspecified) {
+    record.process_identity = static_cast<ProcessIdentity>(verdict.identity);
+  }
+  const bool bypassed = record.action == Verdict::kBypass;
+  // What is steered is the PoP's to record; what no steering configuration covers is nobody's.
+  record.recorded = bypassed ? verdict.bypass.recorded : record.action == Verdict::kDrop;
+  record.primary = verdict.path != policy::Path::kTunnel;
+  context.flow.set_line(verdict.line);
+  note_labels(facts, context);
+  if (verdict.path == policy::Path::kTunnel && context.settings.on_network) {
+    turn_direct(BypassReasonCode::kOnNetwork, "On network", context);
+    return Route::kDirect;
+  }
+  return route_of(verdict.path);
+}
+
+void turn_direct(BypassReasonCode code, std::string_view reason, const SteerContext& context) {
+  FlowRecord& record = context.record;
+  const bool was_bypass = record.action == Verdict::kBypass;
+  record.primary = true;
+  record.bypass_mode = BypassMode::kDirect;
+  if (was_bypass) {  // its own reason stays, only the path is another
+    if (context.flow.line() == policy::Line::kAppTunnelled) context.flow.set_line(policy::Line::kAppDirect);
+    return;
+  }
+  record.action = Verdict::kBypass;
+  record.recorded = true;
+  record.policy = reason;
+  record.bypass_reason_code = code;
+  record.bypass_reason = reason;
+  context.flow.set_line(policy::Line::kNone);  // nothing is tunnelled
+}
+
+Metadata metadata_of(const FlowRecord& record) {
+  Metadata metadata;
+  metadata.flow_id = base::hex16(record.producer_id) + "-" + std::to_string(record.event_counter);
+  metadata.process = record.process_name;
+  metadata.process_path = record.process_path;
+  metadata.process_pid = record.process_pid;
+  metadata.source = record.source;
+  metadata.verdict = record.action == Verdict::kBypass ? SteeringVerdict::kBypass : SteeringVerdict::kSteer;
+  metadata.rule = record.policy;
+  metadata.policy_version = record.policy_version;
+  return metadata;
+}
+
+}  // namespace sluice::flow
