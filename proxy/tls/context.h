@@ -53,6 +53,7 @@ struct ClientOptions {
   Version minimum = Version::kTls13;
   Version maximum = Version::kTls13;
   std::vector<std::string> alpn;  // by preference; a session may offer others
+  bool ask_for_ocsp = false;      // that servers staple an OCSP response
 };
 
 // As ServerContext.

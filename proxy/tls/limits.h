@@ -51,4 +51,11 @@ constexpr size_t tickets_per_session_max = 2;
 constexpr size_t alpn_name_bytes_max = 255;
 constexpr size_t alpn_names_max = 16;
 
+// A host name (RFC 1035 section 2.3.4).
+constexpr size_t host_bytes_max = 253;
+// Minted certificates remembered by one worker: about ten thousand hosts.
+constexpr size_t minted_bytes_max = size_t{64} << 20;
+// What OpenSSL's objects of one leaf take beside its encoding, measured (tests/bench/tls_bench.cc).
+constexpr size_t minted_entry_bytes = 4096;
+
 }  // namespace sluice::tls

@@ -61,32 +61,40 @@ std::string serial_of(const ASN1_INTEGER* serial) {
   return text;
 }
 
-base::Result<std::vector<CertificatePtr>> read_certificates(const std::string& file) {
-  const auto text = base::read_file(file, pem_file_bytes_max);
-  if (!text) return text.error();
-  const BioPtr bio(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
-  if (!bio) return failed(file + ": out of memory");
+base::Result<std::vector<CertificatePtr>> parse_certificates(std::string_view pem, const std::string& name) {
+  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  if (!bio) return failed(name + ": out of memory");
   std::vector<CertificatePtr> list;
   while (X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr)) {
     list.emplace_back(certificate);
   }
   const unsigned long code = ERR_peek_last_error();
   if (ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE) {
-    return failed(file + ": certificate " + std::to_string(list.size() + 1) + " is damaged");
+    return failed(name + ": certificate " + std::to_string(list.size() + 1) + " is damaged");
   }
   ERR_clear_error();
-  if (list.empty()) return base::Error{file + ": holds no certificate in PEM"};
+  if (list.empty()) return base::Error{name + ": holds no certificate in PEM"};
   return list;
+}
+
+base::Result<std::vector<CertificatePtr>> read_certificates(const std::string& file) {
+  const auto text = base::read_file(file, pem_file_bytes_max);
+  if (!text) return text.error();
+  return parse_certificates(*text, file);
+}
+
+base::Result<KeyPtr> parse_key(std::string_view pem, const std::string& name) {
+  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  if (!bio) return failed(name + ": out of memory");
+  KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
+  if (!key) return failed(name + ": holds no unencrypted private key in PEM");
+  return key;
 }
 
 base::Result<KeyPtr> read_key(const std::string& file) {
   const auto text = base::read_file(file, pem_file_bytes_max);
   if (!text) return text.error();
-  const BioPtr bio(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
-  if (!bio) return failed(file + ": out of memory");
-  KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
-  if (!key) return failed(file + ": holds no unencrypted private key in PEM");
-  return key;
+  return parse_key(*text, file);
 }
 
 }  // namespace sluice::tls

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/base/result.h"
@@ -29,6 +30,8 @@ struct Freed {
 using BioPtr = std::unique_ptr<BIO, Freed<BIO_free_all>>;
 using BigNumberPtr = std::unique_ptr<BIGNUM, Freed<BN_free>>;
 using CertificatePtr = std::unique_ptr<X509, Freed<X509_free>>;
+using ChainPtr =
+    std::unique_ptr<STACK_OF(X509), Freed<[](STACK_OF(X509) * chain) { sk_X509_pop_free(chain, X509_free); }>>;
 using CrlPtr = std::unique_ptr<X509_CRL, Freed<X509_CRL_free>>;
 using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
@@ -55,8 +58,10 @@ std::string text_of(const X509_NAME* name);
 // Upper-case hex digits as `openssl x509 -serial` prints them.
 std::string serial_of(const ASN1_INTEGER* serial);
 
-// PEM files, leaf first; never empty.
+// PEM, leaf first; never empty. `name` begins the errors.
+base::Result<std::vector<CertificatePtr>> parse_certificates(std::string_view pem, const std::string& name);
 base::Result<std::vector<CertificatePtr>> read_certificates(const std::string& file);
+base::Result<KeyPtr> parse_key(std::string_view pem, const std::string& name);
 base::Result<KeyPtr> read_key(const std::string& file);
 
 }  // namespace sluice::tls

@@ -7,6 +7,7 @@
 #include "proxy/tls/engine.h"
 #include "proxy/tls/leaf_state.h"
 #include "proxy/tls/limits.h"
+#include "proxy/tls/peer_chain_state.h"
 
 namespace sluice::tls {
 
@@ -33,21 +34,6 @@ Fault fault_of(long verify_result) {
     case X509_V_ERR_CERT_UNTRUSTED: return Fault::kUntrusted;
     default: return Fault::kOther;
   }
-}
-
-std::vector<std::string> uris_of(const X509* certificate) {
-  std::vector<std::string> uris;
-  const NamesPtr names(
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
-    if (name->type != GEN_URI) continue;
-    const ASN1_IA5STRING* uri = name->d.uniformResourceIdentifier;
-    uris.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
-                      static_cast<size_t>(ASN1_STRING_length(uri)));
-  }
-  ERR_clear_error();
-  return uris;
 }
 
 }  // namespace
@@ -310,16 +296,24 @@ Negotiated Session::negotiated() const {
 std::optional<PeerCertificate> Session::peer_certificate() const {
   const X509* certificate = SSL_get0_peer_certificate(engine_->ssl.get());
   if (certificate == nullptr) return std::nullopt;
-  PeerCertificate peer;
-  peer.subject = text_of(X509_get_subject_name(certificate));
-  peer.issuer = text_of(X509_get_issuer_name(certificate));
-  peer.serial = serial_of(X509_get0_serialNumber(certificate));
-  peer.not_before = wall_time_of(X509_get0_notBefore(certificate)).value_or(base::WallTime{});
-  peer.not_after = wall_time_of(X509_get0_notAfter(certificate)).value_or(base::WallTime{});
-  peer.uris = uris_of(certificate);
-  unsigned length = 0;
-  SLUICE_ASSERT(X509_digest(certificate, EVP_sha256(), peer.fingerprint.data(), &length) == 1);
-  return peer;
+  return peer_certificate_of(certificate);
+}
+
+std::optional<PeerChain> Session::peer_chain() const {
+  SLUICE_ASSERT(engine_->client != nullptr);
+  SSL* ssl = engine_->ssl.get();
+  STACK_OF(X509)* shown = SSL_get_peer_cert_chain(ssl);
+  if (sk_X509_num(shown) <= 0) return std::nullopt;
+  std::vector<CertificatePtr> certificates;
+  for (int i = 0; i < sk_X509_num(shown); ++i) {
+    X509* certificate = sk_X509_value(shown, i);
+    X509_up_ref(certificate);
+    certificates.emplace_back(certificate);
+  }
+  const unsigned char* ocsp = nullptr;
+  const long ocsp_bytes = SSL_get_tlsext_status_ocsp_resp(ssl, &ocsp);
+  const base::ByteView stapled{ocsp, ocsp_bytes > 0 ? static_cast<size_t>(ocsp_bytes) : 0};
+  return PeerChain(std::make_shared<const PeerChain::State>(std::move(certificates), stapled));
 }
 
 bool Session::client_certificate_requested() const {

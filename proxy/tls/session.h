@@ -16,6 +16,7 @@
 #include "proxy/base/chunk.h"
 #include "proxy/tls/context.h"
 #include "proxy/tls/peer.h"
+#include "proxy/tls/peer_chain.h"
 #include "proxy/tls/resumption.h"
 
 namespace sluice::tls {
@@ -131,6 +132,8 @@ class Session {
   // After the handshake; SNI on the server's side from the ClientHello on.
   Negotiated negotiated() const;
   std::optional<PeerCertificate> peer_certificate() const;
+  // Client: what the server showed, now or when the session that resumed was made.
+  std::optional<PeerChain> peer_chain() const;
   // Client: the server asked for a certificate.
   bool client_certificate_requested() const;
   // Client: tickets that came since the last call, newest last.
