@@ -12,7 +12,7 @@ from tests.unit.tree import source_tree
 CONTAINERFILE = "deploy/container/Containerfile"
 INSTRUCTIONS = {"FROM", "WORKDIR", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD",
                 "STOPSIGNAL"}
-UNITS = ("sluice-proxy", "sluice-events")
+UNITS = ("sluice-proxy", "sluice-events", "sluice-client")
 
 
 def instructions():
@@ -106,8 +106,13 @@ class Units(source_tree.TreeTest):
                 unit.read_string(source_tree.text(f"deploy/systemd/{name}.service"))
                 service = unit["Service"]
                 self.assertIn(f"/{name} --config /etc/sluice/", service["ExecStart"])
-                for key in ("NoNewPrivileges", "DynamicUser", "PrivateTmp", "PrivateDevices", "MemoryDenyWriteExecute"):
+                for key in ("NoNewPrivileges", "PrivateTmp", "PrivateDevices", "MemoryDenyWriteExecute"):
                     self.assertEqual(service[key], "yes", key)
+                if name == "sluice-client":  # sees other users' processes, and nothing else of root's powers is left
+                    self.assertEqual(set(service["CapabilityBoundingSet"].split()),
+                                     {"CAP_NET_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"})
+                else:
+                    self.assertEqual(service["DynamicUser"], "yes")
                 self.assertEqual(service["ProtectSystem"], "strict")
 
     def test_systemd_understands_every_line(self):
