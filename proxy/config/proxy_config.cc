@@ -44,7 +44,7 @@ class Listening {
 
 // security.md: a plain listener that anyone can reach is refused.
 void check_open_relay(Checks& checks, const std::string& path, const v1::Listener& listener, const Endpoint& endpoint) {
-  if (is_loopback(endpoint.address) || listener.has_auth()) return;
+  if (is_loopback(endpoint.address) || listener.has_auth() || listener.kind() == "tunnel") return;
   if (listener.allow_sources().empty()) {
     return checks.problem(
         path + ".address",
@@ -61,12 +61,25 @@ void check_open_relay(Checks& checks, const std::string& path, const v1::Listene
   }
 }
 
+// Who uses a tunnel has a certificate, and nobody else has use for one.
+void check_tunnel(Checks& checks, const std::string& path, v1::Listener& listener) {
+  if (listener.kind() == "tunnel") {
+    checks.device_tls(path + ".tls", *listener.mutable_tls());
+    if (listener.has_auth()) {
+      checks.problem(path + ".auth", "is not used by kind `tunnel`, whose devices show certificates; remove it");
+    }
+  } else if (listener.has_tls()) {
+    checks.problem(path + ".tls", "is only used by kind `tunnel`; add `kind: tunnel` or remove it");
+  }
+}
+
 void check_listener(Checks& checks, const std::string& path, v1::Listener& listener, Listening& listening) {
   checks.name(path + ".name", listener.name());
   if (listener.kind().empty() && !checks.stands(path + ".kind")) listener.set_kind("explicit");
-  if (listener.kind() != "explicit") {
-    checks.problem(path + ".kind", "kind " + backquoted(listener.kind()) + " is not known; known: explicit");
+  if (listener.kind() != "explicit" && listener.kind() != "tunnel") {
+    checks.problem(path + ".kind", "kind " + backquoted(listener.kind()) + " is not known; known: explicit, tunnel");
   }
+  check_tunnel(checks, path, listener);
   if (listener.has_auth()) {
     v1::Auth& auth = *listener.mutable_auth();
     auth.set_basic(checks.readable_file(path + ".auth.basic", auth.basic()));
@@ -162,6 +175,9 @@ void check_proxy(Checks& checks, v1::Proxy& proxy) {
   v1::Limits& limits = *proxy.mutable_limits();
   limits.set_flows(checks.number32("limits.flows", limits.flows(), {20'000, 1, flows_max}));
   limits.set_flows_per_source(checks.number32("limits.flows_per_source", limits.flows_per_source(), {0, 0, flows_max}));
+  limits.set_tunnels(checks.number32("limits.tunnels", limits.tunnels(), {10'000, 1, flows_max}));
+  limits.set_flows_per_tunnel(
+      checks.number32("limits.flows_per_tunnel", limits.flows_per_tunnel(), {10'000, 1, flows_max}));
   checks.timeouts(*proxy.mutable_timeouts());
   checks.log(*proxy.mutable_log());
 }

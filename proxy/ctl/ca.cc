@@ -106,6 +106,36 @@ void add_issue(CLI::App& group, int& exit_code, tls::ServiceRole role) {
   });
 }
 
+void add_issue_client(CLI::App& group, int& exit_code) {
+  struct Options {
+    std::string directory;
+    tls::DeviceCertificate wanted{.identity = {"default", "", ""}, .out = "", .days = 365};
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      group.add_subcommand("issue-client", "Make the certificate by which a steering client and its user are known");
+  command->add_option("--dir", options->directory, "Folder of `ca init`")->required();
+  command->add_option("--user", options->wanted.identity.user, "User, as the tenant's directory spells it")->required();
+  command->add_option("--device", options->wanted.identity.device, "Device id, unique in the tenant")->required();
+  command->add_option("--tenant", options->wanted.identity.tenant, "Tenant of the PoP")->capture_default_str();
+  command->add_option("--days", options->wanted.days, "How long it is valid, never longer than the devices' root")
+      ->check(CLI::Range(1, 3650))
+      ->capture_default_str();
+  command->add_option("--out", options->wanted.out, "Writes OUT.crt and OUT.key; default the device id");
+  command->footer(
+      "Signed by the devices' root. To revoke it, put its serial number (openssl x509 -noout -serial -in OUT.crt) on "
+      "a\n"
+      "line of the file `tls.revoked` of the PoP's tunnel listener, and reload the PoP.\n\n"
+      "Example:\n  sluicectl ca issue-client --dir ca --tenant acme --user anna@acme.example --device laptop-7");
+  command->callback([options, &exit_code] {
+    if (options->wanted.out.empty()) options->wanted.out = options->wanted.identity.device;
+    const std::string& out = options->wanted.out;
+    exit_code =
+        report(tls::issue_device_certificate(options->directory, options->wanted, base::wall_now()),
+               "Next: in the client's configuration, identity: {certificate: " + out + ".crt, key: " + out + ".key}");
+  });
+}
+
 }  // namespace
 
 void add_ca_commands(CLI::App& program, int& exit_code) {
@@ -114,6 +144,7 @@ void add_ca_commands(CLI::App& program, int& exit_code) {
   add_init(*group, exit_code);
   add_issue(*group, exit_code, tls::ServiceRole::kServer);
   add_issue(*group, exit_code, tls::ServiceRole::kProducer);
+  add_issue_client(*group, exit_code);
 }
 
 }  // namespace sluice::ctl

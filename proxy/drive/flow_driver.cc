@@ -87,7 +87,8 @@ void FlowDriver::rewrite_record() {
 
 // ---- inputs
 
-void FlowDriver::on_stream(net::Stream&) {
+void FlowDriver::on_stream(net::Stream& stream) {
+  if (stream.lost()) return shutdown(CloseReason::kTunnelLost);
   service();
   arm();
 }

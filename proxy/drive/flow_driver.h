@@ -59,6 +59,7 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
   size_t index = 0;           // in its list of drivers
   size_t listener_index = 0;  // that accepted it
   bool counted_by_source = false;
+  std::shared_ptr<const flow::TunnelEnd> tunnel_end;  // that brought it; null on plain listeners
 
  private:
   struct End {

@@ -31,6 +31,16 @@ constexpr size_t entrances_max = 1'024;  // handshakes that have begun, of one l
 // Between the announcement of a drain and the GOAWAY that counts: streams that crossed it still get through.
 constexpr base::Duration drain_notice{500};
 
+// The steering client's end. New flows must find another PoP within 3 s.
+constexpr base::Duration attempt_time{4'000};    // resolve, connect, handshake, first answer of one PoP
+constexpr base::Duration attempt_stagger{300};   // before the next PoP is tried beside it
+constexpr base::Duration tunnel_wait{3'000};     // a flow waits this long for a tunnel
+constexpr base::Duration tunnel_answer{15'000};  // and then for the PoP, which gives up a dial after 10 s
+constexpr base::Duration back_off_min{500};      // after a round without answer: half of it and a random half
+constexpr base::Duration back_off_max{30'000};
+constexpr base::Duration demand_pause{1'000};     // a flow that asks starts a round, but not more often than this
+constexpr base::Duration failure_memory{10'000};  // a PoP that failed is tried last for this long
+
 // RFC 8305 section 8.
 constexpr base::Duration resolution_delay{50};
 constexpr base::Duration connection_attempt_delay{250};

@@ -47,6 +47,7 @@ std::optional<Splicer::End> Splicer::run(base::Time now) {
 
 std::optional<Splicer::End> Splicer::end() const {
   if (up_.finished && down_.finished) {
+    if (!up_.to->drained() || !down_.to->drained()) return std::nullopt;  // it says when there is room again
     return End{first_ended_ == Side::kClient ? CloseReason::kClientClosed : CloseReason::kOriginClosed, {}};
   }
   // A dead side: what it had sent is still delivered (the kernel keeps it readable), then the other is told.

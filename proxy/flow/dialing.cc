@@ -18,6 +18,7 @@ void Dialing::on(DialDone&& input, const StageContext& context) {
   const policy::Verdict verdict = ask_policy(context, Known::kAddress, policy::Protocol::kNotYet);
   if (verdict.decision == policy::Decision::kBlock) {
     note_verdict(context, verdict);
+    if (context.record.device) return refuse_by_policy(context, dialect_);
     Blocking blocking(context.now + context.settings.timeouts.client_hello);
     blocking.start(dialect_, std::move(held_), client_ended_, context);
     return;

@@ -10,8 +10,44 @@ namespace {
 constexpr uint8_t socks5_version = 5;
 }
 
-void Greeting::on(Opened&&, const StageContext& context) {
+void Greeting::on(Opened&& input, const StageContext& context) {
   deadline_ = context.now + context.settings.timeouts.head;
+  tunnel_ = std::move(input.tunnel);
+  if (tunnel_) {
+    context.record.user = tunnel_->user;
+    context.record.device = tunnel_->device;
+    context.record.tunnel_id = tunnel_->tunnel_id;
+  }
+  if (!input.request) return;
+  dialect_ = Dialect::kTunnel;
+  step_ = Step::kHttpHead;
+  held_ = std::move(input.early);
+  if (check_source(context)) tunnel_request(*input.request, context);
+}
+
+void Greeting::tunnel_request(const ConnectRequest& request, const StageContext& context) {
+  auto authority = wire::parse_authority(request.authority);
+  if (!authority) {
+    return refuse_here(
+        CloseReason::kBadAuthority,
+        std::string("The authority in the request is refused: ") + wire::describe(authority.error()) + ".", context);
+  }
+  context.record.host = authority->host;
+  context.record.host_source = HostSource::kConnect;
+  context.record.destination.port = authority->port;
+  if (note_client(request.fields, context)) dial(std::move(*authority), context);
+}
+
+bool Greeting::note_client(const wire::Fields& fields, const StageContext& context) const {
+  if (!tunnel_) return true;
+  std::string why;
+  auto metadata = parse_metadata(fields, why);
+  if (!metadata) {
+    refuse_here(CloseReason::kBadRequest, "The request is refused: " + why + ".", context);
+    return false;
+  }
+  note_metadata(std::move(*metadata), context.record);
+  return true;
 }
 
 void Greeting::on(Received&& input, const StageContext& context) {
@@ -95,6 +131,10 @@ bool Greeting::first_byte(const StageContext& context) {
   const bool socks = held_.view()[0] == socks5_version;
   step_ = socks ? Step::kSocksMethods : Step::kHttpHead;
   dialect_ = socks ? Dialect::kSocksMethods : Dialect::kHttp;
+  return check_source(context);
+}
+
+bool Greeting::check_source(const StageContext& context) const {
   if (context.settings.source_allowed(context.record.source.address)) return true;
   refuse_here(CloseReason::kSourceNotAllowed,
               "Address " + context.record.source.address.to_string() + " is not in allow_sources of this listener.",
@@ -130,6 +170,7 @@ bool Greeting::http_request(const wire::RequestHead& head, const StageContext& c
   authority_ = std::move(target->authority);
   context.record.host = authority_->host;
   context.record.host_source = HostSource::kConnect;
+  if (!note_client(head.fields, context)) return false;
   if (!context.settings.authentication) {
     dial(std::move(*authority_), context);
     return false;
@@ -216,9 +257,14 @@ void Greeting::dial(wire::Authority authority, const StageContext& context) {
   const policy::Verdict verdict = ask_policy(context, Known::kAuthority, policy::Protocol::kNotYet);
   if (verdict.decision == policy::Decision::kBlock) {
     note_verdict(context, verdict);
+    if (tunnel_) return refuse_by_policy(context, dialect_);
     Blocking blocking(context.now + context.settings.timeouts.client_hello);
     blocking.start(dialect_, std::move(held_), client_ended_, context);
     return;
+  }
+  if (tunnel_ && !held_.empty() && !client_ended_) {
+    Hearing hearing(dialect_, std::move(authority), context.now + context.settings.timeouts.client_hello);
+    return hearing.start(std::move(held_), context);
   }
   context.out.emplace_back(Dial{std::move(authority), nullptr});
   context.go(Dialing(dialect_, std::move(held_), client_ended_));

@@ -32,11 +32,15 @@ class Greeting {
 
   void advance(const StageContext& context);
   bool first_byte(const StageContext& context);
+  bool check_source(const StageContext& context) const;
   bool http_head(const StageContext& context);
   bool http_request(const wire::RequestHead& head, const StageContext& context);
   bool socks_methods(const StageContext& context);
   bool socks_credentials(const StageContext& context);
   bool socks_request(const StageContext& context);
+  void tunnel_request(const ConnectRequest& request, const StageContext& context);
+  // False when refused.
+  bool note_client(const wire::Fields& fields, const StageContext& context) const;
   void authenticate(std::string user, std::string password, const StageContext& context);
   // The request is understood: check what may be checked without a resolver, then dial.
   void dial(wire::Authority authority, const StageContext& context);
@@ -46,6 +50,7 @@ class Greeting {
   Dialect dialect_ = Dialect::kHttp;
   bool client_ended_ = false;  // FIN came while a password was being checked
   std::optional<base::Time> deadline_;
+  std::shared_ptr<const TunnelEnd> tunnel_;  // null on plain listeners: what the client says of itself is ignored
   base::Chunk held_;
   wire::RequestHeadParser parser_;
   std::optional<wire::Authority> authority_;  // of an HTTP request whose password is being checked

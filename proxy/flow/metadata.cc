@@ -71,6 +71,24 @@ std::optional<Metadata> parse_metadata(const wire::Fields& fields, std::string& 
   return metadata;
 }
 
+void note_metadata(Metadata metadata, FlowRecord& record) {
+  const std::string device = record.device ? record.device->id : "";
+  if (!metadata.flow_id.empty()) record.correlation_id = device + "/" + metadata.flow_id;
+  const bool told = !metadata.flow_id.empty() || !metadata.process.empty();
+  if (told) {
+    record.process_identity = metadata.process.empty()        ? ProcessIdentity::kNone
+                              : metadata.process_path.empty() ? ProcessIdentity::kName
+                                                              : ProcessIdentity::kPath;
+  }
+  record.process_name = std::move(metadata.process);
+  record.process_path = std::move(metadata.process_path);
+  record.process_pid = metadata.process_pid;
+  record.app_source = metadata.source;
+  record.client_verdict = metadata.verdict;
+  record.client_policy = std::move(metadata.rule);
+  record.client_policy_version = std::move(metadata.policy_version);
+}
+
 void append_metadata(const Metadata& metadata, wire::Fields& fields) {
   append_text("sluice-flow-id", metadata.flow_id, fields);
   append_text("sluice-process", metadata.process, fields);

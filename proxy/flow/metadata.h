@@ -1,11 +1,10 @@
 #pragma once
 // Metadata: what a steering client says about a flow when it sends it through its tunnel, as header fields of the
-// CONNECT (names below, texts percent-encoded UTF-8), and how a PoP's refusal travels back.
+// CONNECT (names below, texts percent-encoded UTF-8).
 //
 //   sluice-flow-id: 18d4-2f       sluice-process: dropbox            sluice-process-path: /opt/dropbox/dropbox
 //   sluice-process-pid: 4711      sluice-source: 10.0.0.7:51234      sluice-verdict: steer | bypass
 //   sluice-rule: Dropbox          sluice-policy-version: 3-0a1b2c3d4e5f
-//   sluice-reason: policy_block; policy=Block%20apps
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +30,8 @@ struct Metadata {
 // Reads the fields above and ignores all others. Nothing when one of them is not what it must be: too long (1 KiB a
 // value), not percent-encoded UTF-8, a number that is none; `why` then gets one clause with its name.
 std::optional<Metadata> parse_metadata(const wire::Fields& fields, std::string& why);
+// What the record keeps of it; the record names the device already.
+void note_metadata(Metadata metadata, FlowRecord& record);
 void append_metadata(const Metadata& metadata, wire::Fields& fields);
 
 }  // namespace sluice::flow

@@ -14,6 +14,7 @@ void note_hello(const wire::ClientHello& hello, FlowRecord& record) {
   if (!hello.server_name.empty()) {
     if (auto host = wire::parse_host(hello.server_name)) record.sni = std::move(host->name);
   }
+  record.alpn.clear();
   for (const std::string_view protocol : hello.alpn) {
     if (!record.alpn.empty()) record.alpn += ',';
     record.alpn += protocol;
@@ -21,6 +22,11 @@ void note_hello(const wire::ClientHello& hello, FlowRecord& record) {
   record.ech = static_cast<Ech>(hello.ech);
   record.tls_version = hello.version;
   record.ja4_raw = wire::ja4_raw(hello);
+}
+
+bool name_is_bound(const FlowRecord& record) {
+  const bool authority_is_name = !base::IpAddress::parse(record.host);
+  return !authority_is_name || record.sni.empty() || record.sni == record.host;
 }
 
 namespace {
@@ -101,9 +107,7 @@ bool Peeking::decide(const wire::ClientHello* hello, const StageContext& context
   record.client_bytes = held_.size();
   if (hello != nullptr) {
     note_hello(*hello, record);
-    // The name that was checked and dialled must be the name that is spoken to (domain fronting).
-    const bool authority_is_name = !base::IpAddress::parse(record.host);
-    if (authority_is_name && !record.sni.empty() && record.sni != record.host) {
+    if (!name_is_bound(record)) {
       record.policy_kind = PolicyKind::kDestination;
       record.policy = "name binding";
       refuse_tls(context, CloseReason::kSniMismatch);

@@ -47,5 +47,7 @@ class Peeking {
 
 // What the record keeps of a hello.
 void note_hello(const wire::ClientHello& hello, FlowRecord& record);
+// The name that was checked and dialled must be the name that is spoken to (domain fronting).
+bool name_is_bound(const FlowRecord& record);
 
 }  // namespace sluice::flow

@@ -35,7 +35,8 @@ policy::Facts facts_of(const FlowRecord& record, Known known, policy::Protocol p
   facts.now = record.start;
   if (!record.user.empty()) facts.user = Fact<std::string_view>::of(record.user);
   facts.source = record.source.address;
-  facts.has_client = record.device != nullptr;
+  // Any program may use a tunnel with its own certificate; only a steering client says what it knows of the flow.
+  facts.has_client = !record.correlation_id.empty() || !record.process_name.empty();
   if (record.app_source) facts.source = record.app_source->address;
   if (!record.process_name.empty()) {
     facts.process = Fact<policy::Process>::of({record.process_name, record.process_path, {}});

@@ -2,6 +2,7 @@
 // ProxyFlow: the machine of one proxied flow, from the first byte of the client to the final record.
 //
 //   Greeting --authority--> Dialing --connected, 200--> Peeking --decided--> Splicing --ended--> Done
+//      +--a tunnel, first bytes--> Hearing --decided--> Dialing                                |
 //      |  |                    |                           |                                      ^
 //      |  +--- policy blocks --+---> Blocking --heard--+   |                                      |
 //      +------ refused --------+--------- failed ------+---+--> Refusing --client closed, 2 s ----+
@@ -15,6 +16,7 @@
 #include "proxy/flow/blocking.h"
 #include "proxy/flow/dialing.h"
 #include "proxy/flow/greeting.h"
+#include "proxy/flow/hearing.h"
 #include "proxy/flow/io.h"
 #include "proxy/flow/machine.h"
 #include "proxy/flow/peeking.h"
@@ -27,7 +29,7 @@ namespace sluice::flow {
 
 class ProxyFlow final : public Machine {
  public:
-  using Stages = std::variant<Greeting, Dialing, Peeking, Splicing, Blocking, Refusing, Done>;
+  using Stages = std::variant<Greeting, Hearing, Dialing, Peeking, Splicing, Blocking, Refusing, Done>;
 
   ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpoint& source, base::Time now,
             base::WallTime wall);

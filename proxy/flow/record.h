@@ -139,6 +139,7 @@ struct TunnelEnd {
   std::string user;
   std::shared_ptr<const Device> device;
   std::string tunnel_id;
+  std::string certificate_serial;
   base::Endpoint address;  // of the tunnel's connection
 };
 

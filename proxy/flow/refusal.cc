@@ -3,6 +3,7 @@
 #include "proxy/base/assert.h"
 #include "proxy/flow/block_page.h"
 #include "proxy/flow/proxy_flow.h"
+#include "proxy/flow/reason.h"
 #include "proxy/wire/http1.h"
 #include "proxy/wire/proxy_status.h"
 #include "proxy/wire/socks5.h"
@@ -43,6 +44,14 @@ constexpr Row rows[] = {
      SocksReply::kCommandNotSupported, block, PolicyKind::kProtocol, "request method"},
     {CloseReason::kBadAuthority, 400, "Bad Request", ProxyError::kHttpRequestError, SocksReply::kGeneralFailure, block,
      PolicyKind::kProtocol, "authority syntax"},
+    {CloseReason::kClientHelloTimeout, 408, "Request Timeout", ProxyError::kHttpRequestError,
+     SocksReply::kGeneralFailure, block, PolicyKind::kProtocol, "client hello"},
+    {CloseReason::kClientHelloTooLarge, 400, "Bad Request", ProxyError::kHttpRequestError, SocksReply::kGeneralFailure,
+     block, PolicyKind::kProtocol, "client hello"},
+    {CloseReason::kClientHelloMalformed, 400, "Bad Request", ProxyError::kHttpRequestError, SocksReply::kGeneralFailure,
+     block, PolicyKind::kProtocol, "client hello"},
+    {CloseReason::kSniMismatch, 421, "Misdirected Request", ProxyError::kHttpRequestDenied, SocksReply::kNotAllowed,
+     block, PolicyKind::kDestination, "name binding"},
     {CloseReason::kSourceNotAllowed, 403, "Forbidden", ProxyError::kHttpRequestDenied, SocksReply::kNotAllowed, block,
      PolicyKind::kAdmission, "allow_sources"},
     {CloseReason::kAuthenticationRequired, 407, "Proxy Authentication Required", ProxyError::kHttpRequestDenied,
@@ -104,8 +113,17 @@ std::string http_answer(const Row& row, std::string_view proxy_name, std::string
   return wire::simple_response(row.status, row.phrase, fields, std::string(detail) + "\n");
 }
 
+// Through a tunnel a rule of ours is always 403: 421 would send the client to another PoP.
+Respond tunnel_answer(const Row& row, const FlowRecord& record, const Settings& settings, std::string_view detail) {
+  const wire::ProxyStatus status{
+      .proxy = settings.pop_name, .error = row.error, .next_hop = "", .details = std::string(detail)};
+  return {row.status == 421 ? 403 : row.status,
+          {{"proxy-status", status.to_field_value()}, {"sluice-reason", format_reason(row.reason, record.policy)}}};
+}
+
 std::string answer(Dialect dialect, const Row& row, std::string_view proxy_name, std::string_view detail) {
   switch (dialect) {
+    case Dialect::kTunnel: break;  // Respond
     case Dialect::kHttp: return http_answer(row, proxy_name, detail);
     case Dialect::kSocksMethods: return wire::socks_method_reply(wire::SocksMethod::kNoneAcceptable);
     case Dialect::kSocksCredentials: return wire::socks_credentials_reply(false);
@@ -135,12 +153,42 @@ void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReas
   context.record.close_reason = reason;
   context.record.error_stage = stage;
   context.write_record(Record::State::kClosed);
-  context.send(Side::kClient, answer(dialect, row, context.settings.pop_name, detail));
+  if (dialect == Dialect::kTunnel) {
+    context.out.emplace_back(tunnel_answer(row, context.record, context.settings, detail));
+  } else {
+    context.send(Side::kClient, answer(dialect, row, context.settings.pop_name, detail));
+  }
   context.out.emplace_back(EndWrite{Side::kClient});
   context.go(Refusing(context.now, reason));
 }
 
+void refuse_by_policy(const StageContext& context, Dialect dialect) {
+  const Row& row = row_of(CloseReason::kPolicyBlock);
+  FlowRecord& record = context.record;
+  record.recorded = true;  // a block is never silent
+  record.close_reason = row.reason;
+  record.error_stage = Stage::kPeeking;
+  const std::string detail = "Blocked by policy.";
+  Respond response = tunnel_answer(row, record, context.settings, detail);
+  context.write_record(Record::State::kClosed);
+  if (dialect == Dialect::kTunnel) {
+    context.out.emplace_back(std::move(response));
+  } else {
+    wire::Fields fields = std::move(response.fields);
+    fields.push_back({"Connection", "close"});
+    fields.push_back({"Content-Type", "text/plain; charset=utf-8"});
+    context.send(Side::kClient, wire::simple_response(row.status, row.phrase, fields, detail + "\n"));
+  }
+  context.out.emplace_back(EndWrite{Side::kClient});
+  context.go(Refusing(context.now, row.reason));
+}
+
 void grant(const StageContext& context, Dialect dialect) {
+  if (dialect == Dialect::kTunnel) {
+    context.out.emplace_back(Respond{200, {}});
+    context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
+    return;
+  }
   context.send(Side::kClient, dialect == Dialect::kHttp ? std::string("HTTP/1.1 200 Connection established\r\n\r\n")
                                                         : wire::socks_reply(wire::SocksReply::kSucceeded));
   context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});

@@ -11,7 +11,7 @@
 namespace sluice::flow {
 
 // How the client speaks to us.
-enum class Dialect : uint8_t { kHttp, kSocksMethods, kSocksCredentials, kSocksRequest };
+enum class Dialect : uint8_t { kHttp, kSocksMethods, kSocksCredentials, kSocksRequest, kTunnel };
 
 // A refusal in words and as a record has it.
 struct RefusalAnswer {
@@ -27,6 +27,10 @@ RefusalAnswer refusal_answer(Dialect dialect, CloseReason reason, std::string_vi
 // Records the refusal, sends the answer, lets the client read it, closes. `detail`: one sentence for the client; never
 // a secret.
 void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReason reason, std::string_view detail);
+
+// Policy blocks a flow that came through a tunnel: 403 with its reason, because the steering client tells the person.
+// The verdict is in the record.
+void refuse_by_policy(const StageContext& context, Dialect dialect);
 
 // The client may talk: 200, or the SOCKS equivalent.
 void grant(const StageContext& context, Dialect dialect);

@@ -52,6 +52,11 @@ class Stream {
   virtual void shutdown_write() = 0;  // FIN after what was written
   virtual void reset_on_close() = 0;  // the destructor will send a reset instead of an ordinary end
 
+  // All that was written has left for the kernel, or never will: an ordinary end may follow.
+  virtual bool drained() const { return true; }
+  // What carried the stream is gone, and the stream with it.
+  virtual bool lost() const { return false; }
+
   // The socket itself, where there is nothing between: the kernel can move its bytes (splice(2)).
   virtual TcpStream* socket() { return nullptr; }
 

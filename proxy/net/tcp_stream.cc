@@ -21,7 +21,13 @@ void set_nodelay(int fd) {
 }  // namespace
 
 std::unique_ptr<TcpStream> TcpStream::adopt(Loop& loop, int fd, StreamHandler& handler) {
-  std::unique_ptr<TcpStream> stream(new TcpStream(loop, fd, handler));
+  auto stream = adopt(loop, fd);
+  if (stream) stream->set_handler(handler);
+  return stream;
+}
+
+std::unique_ptr<TcpStream> TcpStream::adopt(Loop& loop, int fd) {
+  std::unique_ptr<TcpStream> stream(new TcpStream(loop, fd));
   set_nodelay(fd);
   // Writability is asked for only once a write blocks: a fresh socket would report it at once, for nothing.
   if (!loop.watch(fd, *stream, kReadable)) return nullptr;
@@ -37,7 +43,8 @@ std::unique_ptr<TcpStream> TcpStream::connect(Loop& loop, const base::Endpoint& 
     *error = errno;
     return nullptr;
   }
-  std::unique_ptr<TcpStream> stream(new TcpStream(loop, fd, handler));
+  std::unique_ptr<TcpStream> stream(new TcpStream(loop, fd));
+  stream->set_handler(handler);
   set_nodelay(fd);
   const SocketAddress address = SocketAddress::from(to);
   if (::connect(fd, address.get(), address.length) < 0 && errno != EINPROGRESS) {

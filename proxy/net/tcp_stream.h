@@ -18,6 +18,8 @@ class TcpStream final : public Stream, private PollTarget {
  public:
   // Takes an accepted descriptor; null when it cannot be watched (it is closed then).
   static std::unique_ptr<TcpStream> adopt(Loop& loop, int fd, StreamHandler& handler);
+  // As above; who takes it sets its handler before the loop goes on.
+  static std::unique_ptr<TcpStream> adopt(Loop& loop, int fd);
   // Starts a connection; `error` gets errno when it fails at once. Established when writable() and connect_error() ==
   // 0.
   static std::unique_ptr<TcpStream> connect(Loop& loop, const base::Endpoint& to, StreamHandler& handler, int* error);
@@ -40,7 +42,7 @@ class TcpStream final : public Stream, private PollTarget {
   std::optional<base::Endpoint> local() const;
 
  private:
-  TcpStream(Loop& loop, int fd, StreamHandler& handler) : loop_(loop), fd_(fd) { set_handler(handler); }
+  TcpStream(Loop& loop, int fd) : loop_(loop), fd_(fd) {}
   void on_poll(uint32_t readiness) override;
   IoResult after_write(int64_t result, size_t wanted);
   IoResult blocked_write();

@@ -12,5 +12,7 @@ constexpr base::Duration store_drain{10'000};  // at shutdown, for the store to 
 constexpr base::Duration password_memory{60'000};    // a checked password is believed this long (bcrypt costs 50 ms)
 constexpr size_t passwords_remembered_max = 10'000;  // per worker; 40 bytes each
 constexpr size_t password_checks_max = 64;           // in flight per worker; above, authentication fails at once
+// Connections that become no tunnel are logged this often per worker.
+constexpr base::Duration turned_away_log_every{1'000};
 
 }  // namespace sluice::pop

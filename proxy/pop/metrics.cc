@@ -54,6 +54,23 @@ void expose_flow_seconds(const std::vector<const WorkerMetrics*>& workers, Expos
   out.sample("sluice_flow_seconds_count", "", count);
 }
 
+void expose_tunnels(const std::vector<const WorkerMetrics*>& workers, Exposition& out) {
+  static constexpr std::array<const char*, drive::turned_away_reasons> reasons{
+      "overload", "timeout", "protocol", "certificate", "no_device", "tenant", "revoked"};
+  out.family("sluice_tunnels_open", "gauge", "Tunnels of steering clients that are up.");
+  out.sample("sluice_tunnels_open", "",
+             sum(workers, [](const WorkerMetrics& m) { return m.open_tunnels.load(std::memory_order_relaxed); }));
+  out.family("sluice_tunnels_refused_total", "counter", "Connections that did not become a tunnel, by reason.");
+  for (size_t r = 0; r < reasons.size(); ++r) {
+    out.sample("sluice_tunnels_refused_total", std::string("reason=\"") + reasons[r] + "\"",
+               sum(workers, [r](const WorkerMetrics& m) { return m.turned_away[r].value(); }));
+  }
+  out.family("sluice_policy_disagreements_total", "counter",
+             "Flows that their steering client and this PoP judged differently.");
+  out.sample("sluice_policy_disagreements_total", "",
+             sum(workers, [](const WorkerMetrics& m) { return m.policy_disagreements.value(); }));
+}
+
 }  // namespace
 
 void expose(const std::vector<const WorkerMetrics*>& workers, Exposition& out) {
@@ -65,6 +82,7 @@ void expose(const std::vector<const WorkerMetrics*>& workers, Exposition& out) {
   out.family("sluice_flows_open", "gauge", "Flows that are open now.");
   out.sample("sluice_flows_open", "",
              sum(workers, [](const WorkerMetrics& m) { return m.open_flows.load(std::memory_order_relaxed); }));
+  expose_tunnels(workers, out);
   expose_flow_seconds(workers, out);
   out.family("sluice_bytes_total", "counter", "Payload of ended flows at the client's side, as in their events.");
   for (size_t o = 0; o < outcome_names.size(); ++o) {

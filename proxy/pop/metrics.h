@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proxy/base/time.h"
+#include "proxy/drive/tunnel_server.h"
 #include "proxy/flow/record.h"
 #include "proxy/monitor/exposition.h"
 
@@ -38,6 +39,9 @@ struct WorkerMetrics {
   Counter open_records;
   Counter closed_records;
   std::atomic<uint64_t> open_flows{0};
+  std::atomic<uint64_t> open_tunnels{0};
+  std::array<Counter, drive::turned_away_reasons> turned_away;
+  Counter policy_disagreements;
 
   void count_flow(Outcome outcome, const flow::FlowRecord& record, uint64_t overhead, base::Duration duration);
 };

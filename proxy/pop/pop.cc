@@ -57,6 +57,7 @@ std::string fixed_part_changed(const config::v1::Proxy& now, const config::v1::P
   for (int i = 0; i < now.listeners_size(); ++i) {
     const std::string path = "listeners[" + std::to_string(i) + "]";
     if (now.listeners(i).name() != next.listeners(i).name()) return path + ".name";
+    if (now.listeners(i).kind() != next.listeners(i).kind()) return path + ".kind";
     if (!same_address(now.listeners(i).address(), next.listeners(i).address())) return path + ".address";
   }
   return "";

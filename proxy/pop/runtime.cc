@@ -16,6 +16,7 @@ std::shared_ptr<const flow::Settings> make_settings(const config::v1::Proxy& pro
   settings->policy = std::move(policy);
   settings->allow_sources = config::cidrs_of(listener.allow_sources());
   settings->allow_any_source = listener.allow_sources().empty();  // loopback or authenticated: checked by config
+  if (listener.kind() == "tunnel") settings->access_method = flow::AccessMethod::kClient;
   settings->authentication = listener.has_auth();
   settings->allow_ports.clear();
   for (const uint32_t port : proxy.origin().allow_ports()) {
@@ -42,6 +43,34 @@ std::shared_ptr<const drive::DialSettings> make_dial_settings(const config::v1::
   return dial;
 }
 
+// Each load makes new ticket keys: no session outlives the CA and the list under which it began.
+base::Result<std::shared_ptr<const drive::TunnelSettings>> make_tunnel_settings(const config::v1::Proxy& proxy,
+                                                                                const config::v1::Listener& listener) {
+  std::shared_ptr<const tls::Revocations> revocations;
+  if (!listener.tls().revoked().empty()) {
+    auto loaded = tls::Revocations::load(listener.tls().revoked());
+    if (!loaded) return loaded.error();
+    revocations = std::move(*loaded);
+  }
+  tls::ServerOptions options;
+  options.certificate = listener.tls().certificate();
+  options.key = listener.tls().key();
+  options.client_ca = listener.tls().client_ca();
+  options.alpn = {"h2", "http/1.1"};
+  options.tickets = std::make_shared<tls::TicketKeys>();
+  options.revocations = revocations;
+  auto context = tls::ServerContext::make(options);
+  if (!context) return context.error();
+  const uint32_t workers = config::worker_count(proxy);
+  auto settings = std::make_shared<drive::TunnelSettings>(drive::TunnelSettings{std::move(*context)});
+  settings->tenant = proxy.tenant();
+  settings->revocations = std::move(revocations);
+  settings->streams_max = proxy.limits().flows_per_tunnel();
+  settings->tunnels_max = (proxy.limits().tunnels() + workers - 1) / workers;
+  settings->handshake_max = base::Duration(proxy.timeouts().head_ms());
+  return std::shared_ptr<const drive::TunnelSettings>(std::move(settings));
+}
+
 }  // namespace
 
 base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked, uint64_t generation) {
@@ -63,6 +92,11 @@ base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Prox
       auto passwords = tls::Passwords::load(listener.auth().basic());
       if (!passwords) return passwords.error();
       made.passwords = std::make_shared<const tls::Passwords>(std::move(*passwords));
+    }
+    if (listener.kind() == "tunnel") {
+      auto tunnel = make_tunnel_settings(checked, listener);
+      if (!tunnel) return tunnel.error();
+      made.tunnel = std::move(*tunnel);
     }
     runtime->listeners.push_back(std::move(made));
   }

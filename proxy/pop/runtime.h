@@ -7,6 +7,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/drive/dialer.h"
+#include "proxy/drive/tunnel_server.h"
 #include "proxy/flow/settings.h"
 #include "proxy/policy/policy.h"
 #include "proxy/tls/password.h"
@@ -16,7 +17,8 @@ namespace sluice::pop {
 
 struct ListenerRuntime {
   std::shared_ptr<const flow::Settings> settings;
-  std::shared_ptr<const tls::Passwords> passwords;  // null: no authentication
+  std::shared_ptr<const tls::Passwords> passwords;      // null: no authentication
+  std::shared_ptr<const drive::TunnelSettings> tunnel;  // null: a plain listener
 };
 
 struct Runtime {

@@ -1,8 +1,10 @@
 #include "proxy/pop/worker.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/base/assert.h"
@@ -41,7 +43,8 @@ Worker::Worker(std::unique_ptr<Base> base, Shared& shared, Options options, std:
       shared_(shared),
       options_(std::move(options)),
       runtime_(std::move(runtime)),
-      passwords_(loop) {
+      passwords_(loop),
+      tunnels_(std::make_unique<drive::TunnelServer>(loop, *this)) {
   loop.at_turn_end([this] { end_turn(); });
 }
 
@@ -65,6 +68,9 @@ void Worker::apply(std::shared_ptr<const Runtime> runtime) {
   loop.post([this, runtime = std::move(runtime)] {
     runtime_ = runtime;
     passwords_.forget();
+    for (size_t l = 0; l < runtime_->listeners.size(); ++l) {
+      if (runtime_->listeners[l].tunnel) tunnels_->apply(l, runtime_->listeners[l].tunnel);
+    }
     unvisited_ = flows_.size();
     loop.soon(*this);
   });
@@ -76,13 +82,22 @@ void Worker::on_ready() {
     // From the end: a flow that ends at once is replaced by one that has been visited.
     if (--unvisited_ >= flows_.size()) continue;
     drive::FlowDriver& flow = *flows_[unvisited_];
-    flow.reconfigure(runtime_->listeners[flow.listener_index].settings);
+    const ListenerRuntime& listener = runtime_->listeners[flow.listener_index];
+    const auto revocations = listener.tunnel ? listener.tunnel->revocations : nullptr;
+    if (revocations && revocations->contains(flow.tunnel_end->certificate_serial)) {
+      flow.shutdown(flow::CloseReason::kDeviceRevoked);
+    } else {
+      flow.reconfigure(listener.settings);
+    }
   }
   if (unvisited_ > 0) loop.soon(*this);
 }
 
 void Worker::stop_listening() {
-  loop.post([this] { listeners_.clear(); });
+  loop.post([this] {
+    listeners_.clear();
+    tunnels_->drain();
+  });
 }
 
 void Worker::close_flows(flow::CloseReason reason) {
@@ -101,12 +116,17 @@ void Worker::stop_and_join() {
   waiting_.clear();
   ended_.clear();
   flows_.clear();
+  tunnels_.reset();
   spool_.reset();  // flushes, and leaves the rest to the shipper
 }
 
 // ---- accepting
 
 void Worker::accept(size_t listener_index, int fd, const base::Endpoint& peer) {
+  if (runtime_->listeners[listener_index].tunnel) {
+    tunnels_->accept(listener_index, fd, peer, runtime_->listeners[listener_index].tunnel);
+    return;
+  }
   if (!admit(peer)) {
     refuse_unseen(fd);
     return;
@@ -119,22 +139,64 @@ void Worker::accept(size_t listener_index, int fd, const base::Endpoint& peer) {
     if (runtime_->flows_per_source_max > 0) shared_.sources.release(peer.address);
     return;
   }
+  driver->counted_by_source = runtime_->flows_per_source_max > 0;
+  add(std::move(driver), listener_index, {});
+}
+
+void Worker::add(std::unique_ptr<drive::FlowDriver> driver, size_t listener_index, flow::Opened opened) {
   driver->index = flows_.size();
   driver->listener_index = listener_index;
-  driver->counted_by_source = runtime_->flows_per_source_max > 0;
+  driver->tunnel_end = opened.tunnel;
   flows_.push_back(std::move(driver));
   metrics_.open_flows.store(flows_.size(), std::memory_order_relaxed);
-  flows_.back()->start({});
+  flows_.back()->start(std::move(opened));
 }
 
 bool Worker::admit(const base::Endpoint& peer) {
-  if (!spool_->accepting()) return false;
-  if (shared_.open_flows.fetch_add(1, std::memory_order_relaxed) < runtime_->flows_max) {
-    const uint32_t max = runtime_->flows_per_source_max;
-    if (max == 0 || shared_.sources.take(peer.address, max)) return true;
-  }
+  if (!reserve_flow()) return false;
+  const uint32_t max = runtime_->flows_per_source_max;
+  if (max == 0 || shared_.sources.take(peer.address, max)) return true;
   shared_.open_flows.fetch_sub(1, std::memory_order_relaxed);
   return false;
+}
+
+bool Worker::reserve_flow() {
+  if (!spool_->accepting()) return false;
+  if (shared_.open_flows.fetch_add(1, std::memory_order_relaxed) < runtime_->flows_max) return true;
+  shared_.open_flows.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+// ---- tunnels
+
+void Worker::on_tunnel_flow(size_t listener, std::unique_ptr<net::Stream> client, drive::Responder* responder,
+                            flow::Opened opened) {
+  auto machine = std::make_unique<flow::ProxyFlow>(runtime_->listeners[listener].settings, opened.tunnel->address,
+                                                   loop.now(), base::wall_now());
+  add(drive::FlowDriver::open(*this, std::move(client), responder, std::move(machine), runtime_->dial), listener,
+      std::move(opened));
+}
+
+// A flood of strangers must not become a flood of lines.
+void Worker::on_turned_away(drive::TurnedAway why, const base::Endpoint& peer, std::string_view text) {
+  metrics_.turned_away[static_cast<size_t>(why)].add();
+  if (loop.now() < turned_away_logged_ + turned_away_log_every) {
+    ++turned_away_unlogged_;
+    return;
+  }
+  turned_away_logged_ = loop.now();
+  spdlog::warn("no tunnel for {}: {}{}", peer.to_string(), text,
+               turned_away_unlogged_ == 0 ? "" : " (and " + std::to_string(turned_away_unlogged_) + " others before)");
+  turned_away_unlogged_ = 0;
+}
+
+void Worker::on_revoked(const std::vector<const flow::TunnelEnd*>& ends) {
+  // From the end: a flow that ends at once is replaced by one that has been visited.
+  for (size_t i = flows_.size(); i-- > 0;) {
+    if (i >= flows_.size()) continue;
+    const bool revoked = std::find(ends.begin(), ends.end(), flows_[i]->tunnel_end.get()) != ends.end();
+    if (revoked) flows_[i]->shutdown(flow::CloseReason::kDeviceRevoked);
+  }
 }
 
 // Overload is answered before anything is read or kept.
@@ -191,6 +253,7 @@ void Worker::flow_ended(drive::FlowDriver& driver, flow::CloseReason, const driv
   const uint64_t payload = record.client_bytes + record.server_bytes;
   metrics_.count_flow(outcome_of(record), record, totals.client_in + totals.client_out - payload,
                       loop.now() - record.started);
+  if (record.policy_disagreement) metrics_.policy_disagreements.add();
   shared_.open_flows.fetch_sub(1, std::memory_order_relaxed);
   if (driver.counted_by_source) shared_.sources.release(record.source.address);
   const size_t index = driver.index;
@@ -220,6 +283,7 @@ void Worker::end_turn() {
     (void)spool_->flush();  // room may have come: what the store has acknowledged is freed here
     loop.timers().arm(*this, loop.now() + spool_retry);
   }
+  metrics_.open_tunnels.store(tunnels_->tunnels(), std::memory_order_relaxed);
   spool_accepts_.store(spool_->accepting(), std::memory_order_relaxed);
   ended_.clear();
 }

@@ -21,7 +21,7 @@
 namespace sluice::pop {
 
 // Created, started, stopped and destroyed by Pop, on its thread; everything private runs on the worker's own.
-class Worker : public drive::FlowHost, private net::Timer, private net::Ready {
+class Worker : public drive::FlowHost, public drive::TunnelHost, private net::Timer, private net::Ready {
  public:
   struct Options {
     report::BuilderContext builder;  // producer_id is filled in here
@@ -59,10 +59,18 @@ class Worker : public drive::FlowHost, private net::Timer, private net::Ready {
   void announce(drive::FlowDriver& driver, policy::Line line) override;
   void flow_ended(drive::FlowDriver& driver, flow::CloseReason reason, const drive::FlowTotals& totals) override;
 
+  // drive::TunnelHost
+  void on_tunnel_flow(size_t listener, std::unique_ptr<net::Stream> client, drive::Responder* responder,
+                      flow::Opened opened) override;
+  bool reserve_flow() override;
+  void on_turned_away(drive::TurnedAway why, const base::Endpoint& peer, std::string_view text) override;
+  void on_revoked(const std::vector<const flow::TunnelEnd*>& ends) override;
+
   void on_timer() override;  // the disk refused a moment ago
   void on_ready() override;  // some flows have not heard of a reload
   void accept(size_t listener_index, int fd, const base::Endpoint& peer);
   bool admit(const base::Endpoint& peer);
+  void add(std::unique_ptr<drive::FlowDriver> driver, size_t listener_index, flow::Opened opened);
   void refuse_unseen(int fd);
   void end_turn();
   void rewrite_open_records();
@@ -79,6 +87,9 @@ class Worker : public drive::FlowHost, private net::Timer, private net::Ready {
   events::v1::PageEvent event_;  // reused
   PasswordGate passwords_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::unique_ptr<drive::TunnelServer> tunnels_;
+  base::Time turned_away_logged_{};
+  uint64_t turned_away_unlogged_ = 0;
   std::vector<std::unique_ptr<drive::FlowDriver>> flows_;
   size_t unvisited_ = 0;                     // flows_[0..unvisited_) have not heard of the last reload
   std::vector<drive::FlowDriver*> waiting_;  // for their records to be written

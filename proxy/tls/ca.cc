@@ -116,14 +116,15 @@ base::Result<Identity> load_identity(const std::string& prefix) {
   return Identity::from_pem(*certificate, *key, prefix);
 }
 
-// A one-year leaf by the root in `prefix`.crt and .key, never longer than the root lives.
+// A leaf by the root in `prefix`.crt and .key, never longer than the root lives.
 base::Result<std::vector<MadeFile>> issue(const std::string& prefix, Form form, const std::string& out,
-                                          const std::string& purpose, base::WallTime now) {
+                                          const std::string& purpose, base::WallTime now,
+                                          base::WallTime::duration lifetime = year_lifetime) {
   const auto root = load_identity(prefix);
   if (!root) return root.error();
   if (root->not_after() <= now) return base::Error{prefix + ".crt: has expired"};
   form.not_before = now - backdating;
-  form.not_after = std::min(now + year_lifetime, root->not_after());
+  form.not_after = std::min(now + lifetime, root->not_after());
   const auto identity = Identity::make(form, &*root);
   if (!identity) return identity.error();
   std::vector<Draft> drafts;
@@ -194,7 +195,7 @@ base::Result<std::vector<MadeFile>> issue_device_certificate(const std::string& 
   form.kind = Form::Kind::kClient;
   form.common_name = cut_to_common_name(wanted.identity.device);
   form.alternative_names = "URI:" + *uri;  // percent-encoded: nothing in it means something to OpenSSL's spelling
-  return issue(directory + "/devices-root", std::move(form), wanted.out, "device certificate", now);
+  return issue(directory + "/devices-root", std::move(form), wanted.out, "device certificate", now, day * wanted.days);
 }
 
 }  // namespace sluice::tls

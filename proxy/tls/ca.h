@@ -48,9 +48,10 @@ base::Result<std::vector<MadeFile>> issue_service_certificate(const std::string&
 struct DeviceCertificate {
   DeviceIdentity identity;
   std::string out;  // writes `out`.crt and `out`.key
+  int days = 365;   // at least 1
 };
 
-// Makes a key and a one-year client certificate signed by the devices root in `directory`. It names the device by the
+// Makes a key and a client certificate signed by the devices root in `directory`. It names the device by the
 // URI of tls/identity.h and nothing else; the common name repeats the device for people.
 base::Result<std::vector<MadeFile>> issue_device_certificate(const std::string& directory,
                                                              const DeviceCertificate& wanted, base::WallTime now);

@@ -1,5 +1,6 @@
 // The whole flow: bytes choose inputs as a driver could give them; the actions must keep the rules of flow/io.h.
-// Input: pairs of (kind, argument) bytes; kinds that carry bytes take `argument` bytes that follow.
+// Input: a byte of options (8: a tunnel; then a byte with the number of bytes behind the CONNECT, which stand at the
+// end), then pairs of (kind, argument) bytes; kinds that carry bytes take `argument` bytes that follow.
 #include <algorithm>
 #include <cstdint>
 #include <memory>
@@ -16,7 +17,7 @@ using namespace sluice::flow;
 // Plays the driver: keeps its side of the contract and checks the machine's.
 class Checker {
  public:
-  explicit Checker(uint8_t options) {
+  Checker(uint8_t options, base::ByteView early) {
     Settings settings;
     settings.pop_name = "fuzz";
     settings.allow_any_source = (options & 1) == 0;
@@ -24,7 +25,14 @@ class Checker {
     settings.timeouts.total = base::Duration((options & 4) != 0 ? 10'000 : 0);
     machine_ = std::make_unique<ProxyFlow>(std::make_shared<const Settings>(settings),
                                            *base::Endpoint::parse("192.0.2.1:1"), now_, base::WallTime{});
-    give(Opened{});
+    Opened opened;
+    if ((options & 8) != 0) {  // a CONNECT of a tunnel, with what stands behind it
+      opened.tunnel = std::make_shared<TunnelEnd>();
+      opened.request = ConnectRequest{"example.com:443", {{"sluice-process", "fuzz"}}};
+      opened.early = base::Chunk::copy_of(early);
+      client_in_ += base::as_text(early);
+    }
+    give(std::move(opened));
   }
 
   bool done() const { return machine_->done(); }
@@ -112,8 +120,10 @@ class Checker {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
-  Checker checker(data[0]);
-  size_t at = 1;
+  const size_t early = (data[0] & 8) != 0 && size > 1 ? std::min<size_t>(data[1], size - 2) : 0;
+  Checker checker(data[0], {data + size - early, early});
+  size -= early;
+  size_t at = (data[0] & 8) != 0 ? 2 : 1;
   while (at + 1 < size && !checker.done()) {
     const uint8_t kind = data[at];
     const uint8_t argument = data[at + 1];

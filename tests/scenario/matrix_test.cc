@@ -12,8 +12,18 @@ struct StageWay {
   std::function<void(Playbook&)> reach;
 };
 
+// A tunnel's CONNECT with the beginning of a ClientHello behind it.
+Opened half_a_hello() {
+  Opened opened;
+  opened.tunnel = std::make_shared<TunnelEnd>();
+  opened.request = ConnectRequest{"example.com:443", {}};
+  opened.early = base::Chunk::copy_of(hello_for("example.com").substr(0, 50));
+  return opened;
+}
+
 const StageWay ways[] = {
     {"greeting", [](Playbook& p) { p.received(Side::kClient, "CONN"); }},
+    {"hearing", [](Playbook&) {}},
     {"dialing", [](Playbook& p) { p.received(Side::kClient, connect_example); }},
     {"peeking", [](Playbook& p) { to_peeking(p); }},
     {"splicing",
@@ -53,6 +63,7 @@ bool is_unexpected(const std::string& stage, const Input& input) {
   const bool bytes = std::holds_alternative<Received>(input) || std::holds_alternative<ReadEnded>(input) ||
                      std::holds_alternative<Reset>(input);
   if (stage == "greeting") return dial || splice;
+  if (stage == "hearing") return opened || auth || dial || splice;
   if (stage == "dialing") return opened || auth || splice || tick;
   if (stage == "peeking") return opened || auth || dial || splice;
   if (stage == "splicing") return opened || auth || dial || bytes;
@@ -65,7 +76,7 @@ TEST_CASE("every (stage, input) pair is handled, or closes with a reason that na
   const size_t count = every_input().size();
   for (const StageWay& way : ways) {
     for (size_t i = 0; i < count; ++i) {
-      Playbook play(Mode::kWhole, open_settings());
+      Playbook play(Mode::kWhole, open_settings(), std::string(way.stage) == "hearing" ? half_a_hello() : Opened{});
       way.reach(play);
       play.forget();
       REQUIRE(std::string(play.machine().stage_name()) == way.stage);

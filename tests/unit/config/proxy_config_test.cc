@@ -99,8 +99,13 @@ TEST_CASE("listeners that cannot work are refused") {
   CHECK(error_of("tenant: acme\n") ==
         "/etc/sluice/p.yaml:1:1: listeners: at least one listener is required, for example "
         "`listeners: [{name: explicit, address: 127.0.0.1:3128}]`");
-  CHECK(listener_error("name: a, address: 127.0.0.1:1, kind: tunnel") ==
-        "/etc/sluice/p.yaml:2:41: listeners[0].kind: kind `tunnel` is not known; known: explicit");
+  CHECK(listener_error("name: a, address: 127.0.0.1:1, kind: tunel") ==
+        "/etc/sluice/p.yaml:2:41: listeners[0].kind: kind `tunel` is not known; known: explicit, tunnel");
+  CHECK(
+      listener_error("name: a, address: 127.0.0.1:1, kind: tunnel")
+          .starts_with("/etc/sluice/p.yaml:2:3: listeners[0].tls.certificate: is required; write the name of a file"));
+  CHECK(listener_error("name: a, address: 127.0.0.1:1, tls: {certificate: a.crt}") ==
+        "/etc/sluice/p.yaml:2:35: listeners[0].tls: is only used by kind `tunnel`; add `kind: tunnel` or remove it");
   CHECK(listener_error("name: a, address: localhost:1") ==
         "/etc/sluice/p.yaml:2:22: listeners[0].address: must be IP:port, for example 127.0.0.1:3128 or [::1]:3128, "
         "found `localhost:1`");

@@ -47,6 +47,8 @@ TEST_CASE("a configuration is shown as YAML that loads to the same") {
         "  when_full: refuse_new_flows\n"
         "limits:\n"
         "  flows: 20000\n"
+        "  tunnels: 10000\n"
+        "  flows_per_tunnel: 10000\n"
         "timeouts:\n"
         "  head_ms: 10000\n"
         "  client_hello_ms: 5000\n"

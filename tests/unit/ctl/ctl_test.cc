@@ -58,7 +58,9 @@ TEST_CASE("usage errors are one sentence with the nearest word, exit code 2") {
     const char* error;
   };
   const Case cases[] = {
-      {"ca", "a command is missing; known: `init`, `issue-server`, `issue-producer`; see `sluicectl ca --help`"},
+      {"ca",
+       "a command is missing; known: `init`, `issue-server`, `issue-producer`, `issue-client`; see `sluicectl ca "
+       "--help`"},
       {"cnofig check", "unknown command `cnofig`; did you mean `config`?"},
       {"config chek x", "unknown command `chek`; did you mean `check`?"},
       {"config zzzzzzzz", "unknown command `zzzzzzzz`; known: `check`, `show`"},

@@ -1,0 +1,55 @@
+#pragma once
+// TlsStream: a TLS connection over a socket, as a stream of its plaintext. Ciphertext is moved when plaintext is asked
+// for or given; the handshake goes on when its owner says so (handshake()), because it costs more than anything else
+// and owners bound how many they do in a turn.
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "proxy/base/chunk.h"
+#include "proxy/net/stream.h"
+#include "proxy/net/tcp_stream.h"
+#include "proxy/tls/session.h"
+
+namespace sluice::drive {
+
+// Owned by one object; one loop. `scratch` outlives it and is shared by all TLS streams of the loop.
+class TlsStream final : public net::Stream, private net::StreamHandler {
+ public:
+  enum class Handshake : uint8_t { kGoingOn, kDone, kFailed };
+
+  TlsStream(std::unique_ptr<net::TcpStream> socket, tls::Session session, std::span<uint8_t> scratch);
+  ~TlsStream() override;  // says close_notify, as far as the socket takes it
+
+  // Goes on as far as it can. Readable and writable only once it is done.
+  Handshake handshake();
+  const tls::Session& session() const { return session_; }
+  tls::Session& session() { return session_; }
+
+  net::IoResult read(std::span<uint8_t> into) override;
+  net::IoResult write(base::ByteView bytes) override;
+  void shutdown_write() override;
+  void reset_on_close() override;
+  bool drained() const override { return dead_ || session_.output().empty(); }
+
+ private:
+  void on_stream(net::Stream& socket) override;
+  // One step of the session over what there is; nothing when there is nothing new.
+  std::optional<tls::Session::Read> step(std::span<uint8_t> plaintext);
+  bool send();
+  void update();
+
+  std::unique_ptr<net::TcpStream> socket_;
+  tls::Session session_;
+  std::span<uint8_t> scratch_;
+  base::Chunk ciphertext_;     // read, not yet taken by the session
+  bool more_ = false;          // the session holds plaintext that found no room
+  bool socket_ended_ = false;  // FIN
+  bool end_written_ = false;
+  bool fin_sent_ = false;
+  bool dead_ = false;
+  bool end_told_ = false;  // a read has said kEnded or kReset
+  bool reset_ = false;
+};
+
+}  // namespace sluice::drive

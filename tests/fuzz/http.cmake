@@ -1,0 +1,1 @@
+sluice_fuzz(tunnel_session_fuzz SOURCES tunnel_session_fuzz.cc DEPS sluice::http)

@@ -1,0 +1,128 @@
+#include "proxy/drive/tunnel_client.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/unit/drive/tunnel_pops.h"
+
+namespace sluice::drive::test {
+
+using State = TunnelClient::State;
+
+TEST_CASE("a flow through a tunnel: metadata and first bytes with the CONNECT, bytes both ways") {
+  World world;
+  EchoPop& pop = world.add_pop();
+  world.connect({pop.port()});
+  ClientFlow& flow = world.flow("a.example", "hello ");  // waits for the tunnel
+  world.until([&] { return flow.received == "hello "; });
+  CHECK(flow.done->failure == flow::CloseReason::kUnspecified);
+  flow.send("world");
+  world.until([&] { return flow.received == "hello world"; });
+  REQUIRE(pop.seen.size() == 1);
+  CHECK(pop.seen[0].tunnel->user == "anna");
+  CHECK(pop.seen[0].tunnel->device->id == "laptop-7");
+  CHECK(*wire::find_field(pop.seen[0].request->fields, "sluice-flow-id") == "f-1");
+  CHECK(world.client->state() == State::kUp);
+  CHECK(world.client->round_trip());
+}
+
+TEST_CASE("a refusal arrives with its reason and its rule") {
+  World world;
+  world.connect({world.add_pop().port()});
+  ClientFlow& flow = world.flow("no.example", "hello");
+  world.until([&] { return flow.done.has_value(); });
+  CHECK(flow.done->failure == flow::CloseReason::kPolicyBlock);
+  CHECK(flow.done->policy == "No such names");
+}
+
+TEST_CASE("a PoP that dies loses its flows; new ones go to the next within the time a flow waits") {
+  World world;
+  EchoPop& first = world.add_pop();
+  TunnelClient& client = world.connect({first.port()});
+  world.until([&] { return client.state() == State::kUp; });
+  world.client.reset();
+  EchoPop& second = world.add_pop();
+  TunnelClient& both = world.connect({first.port(), second.port()});
+  world.until([&] { return both.state() == State::kUp; });
+  EchoPop& used = both.pop() == std::to_string(first.port()) ? first : second;
+  EchoPop& other = &used == &first ? second : first;
+  ClientFlow& flow = world.flow("a.example", "x");
+  world.until([&] { return flow.received == "x"; });
+  used.die();
+  const base::Time died = base::time_now();
+  world.until([&] { return flow.lost(); });
+  ClientFlow& next = world.flow("b.example", "y");
+  world.until([&] { return next.received == "y"; });
+  CHECK(base::time_now() - died < base::Duration(3'000));
+  CHECK(both.pop() == std::to_string(other.port()));
+  CHECK(both.tunnels_made() == 2);
+}
+
+TEST_CASE("a PoP that never answers does not hold up the ones that do") {
+  World world;
+  auto silent = net::Listener::listen(world.loop, *base::Endpoint::parse("127.0.0.1:0"), [](int, const auto&) {});
+  REQUIRE(silent);
+  EchoPop& pop = world.add_pop();
+  TunnelClient& client = world.connect({(*silent)->address().port, pop.port()});
+  const base::Time began = base::time_now();
+  ClientFlow& flow = world.flow("a.example", "x");
+  world.until([&] { return flow.received == "x"; });
+  CHECK(base::time_now() - began < base::Duration(3'000));
+  CHECK(client.pop() == std::to_string(pop.port()));
+}
+
+TEST_CASE("a PoP that drains keeps its flows, and new ones go elsewhere with a resumed session where possible") {
+  World world;
+  EchoPop& first = world.add_pop();
+  EchoPop& second = world.add_pop();
+  TunnelClient& client = world.connect({first.port(), second.port()});
+  world.until([&] { return client.state() == State::kUp; });
+  EchoPop& used = client.pop() == std::to_string(first.port()) ? first : second;
+  ClientFlow& flow = world.flow("a.example", "x");
+  world.until([&] { return flow.received == "x"; });
+  used.server().drain();
+  world.until([&] { return client.tunnels_made() == 2; });
+  ClientFlow& next = world.flow("b.example", "y");
+  world.until([&] { return next.received == "y"; });
+  flow.send("still");
+  world.until([&] { return flow.received == "xstill"; });
+  CHECK_FALSE(flow.lost());
+}
+
+TEST_CASE("without any PoP flows fail at once, and a later start is found") {
+  World world;
+  uint16_t port = 0;
+  {
+    EchoPop gone(world.loop, world.installation);
+    port = gone.port();
+  }
+  TunnelClient& client = world.connect({port});
+  world.until([&] { return client.state() == State::kDown; });
+  CHECK_FALSE(client.problem().empty());
+  ClientFlow& flow = world.flow("a.example");
+  world.until([&] { return flow.done.has_value(); });
+  CHECK(flow.done->failure == flow::CloseReason::kTunnelLost);
+}
+
+TEST_CASE("a certificate that the PoP refuses never looks like a tunnel") {
+  World world;
+  Installation others;
+  EchoPop stranger(world.loop, others);
+  TunnelClient& client = world.connect({stranger.port()});
+  world.until([&] { return client.state() == State::kDown; });
+  CHECK(world.states == std::vector<State>{State::kDown});
+}
+
+TEST_CASE("the second tunnel to a PoP resumes the session of the first") {
+  World world;
+  EchoPop& pop = world.add_pop();
+  TunnelClient& client = world.connect({pop.port()});
+  world.until([&] { return client.state() == State::kUp; });
+  CHECK_FALSE(client.resumed());
+  ClientFlow& flow = world.flow("a.example", "x");
+  world.until([&] { return flow.received == "x"; });
+  pop.stumble();
+  world.until([&] { return client.tunnels_made() == 2; });
+  CHECK(client.resumed());
+}
+
+}  // namespace sluice::drive::test
