@@ -54,6 +54,7 @@ std::string fixed_part_changed(const config::v1::Client& now, const config::v1::
                   next.direct().dns_servers().begin(), next.direct().dns_servers().end())) {
     return "direct.dns_servers";
   }
+  if (now.capture().mode() != next.capture().mode()) return "capture.mode";
   if (now.local_listeners_size() != next.local_listeners_size()) return "local_listeners";
   for (int i = 0; i < now.local_listeners_size(); ++i) {
     if (!MessageDifferencer::Equals(now.local_listeners(i), next.local_listeners(i))) {
@@ -68,13 +69,15 @@ std::string fixed_part_changed(const config::v1::Client& now, const config::v1::
 base::Result<std::unique_ptr<Client>> Client::start(config::LoadedClient config) {
   raise_descriptor_limit();
   std::unique_ptr<Client> client(new Client(std::move(config)));
-  for (const auto step : {&Client::start_spool, &Client::start_worker, &Client::start_shipper, &Client::start_health}) {
+  for (const auto step : {&Client::start_spool, &Client::start_worker, &Client::start_shipper, &Client::start_health,
+                          &Client::start_capture}) {
     if (auto status = (client.get()->*step)(); !status) return status.error();
   }
   return client;
 }
 
 Client::~Client() {
+  capture_.reset();
   health_.reset();
   if (worker_) worker_->stop_and_join();
   shipper_.reset();
@@ -116,7 +119,41 @@ base::Status Client::start_worker() {
     if (!bound) return bound.error();
     spdlog::info("listener {} listening on {}", listener.name(), bound->to_string());
   }
+  if (client.capture().mode() == "redirect") {
+    // One port on both families: redirecting keeps the family.
+    auto v4 = worker_->listen_for_captured(*base::Endpoint::parse("127.0.0.1:0"));
+    if (!v4) return v4.error();
+    auto v6 = worker_->listen_for_captured({*base::IpAddress::parse("::1"), v4->port});
+    if (!v6) spdlog::warn("{}: captured IPv6 connections will be refused", v6.error().message);
+    capture_port_ = v4->port;
+  }
+  runtime_ = *runtime;
   worker_->start();
+  return base::Unit{};
+}
+
+CaptureRules Client::capture_rules(const config::v1::Client& client, const Runtime& runtime) const {
+  CaptureRules rules;
+  rules.ports = {80, 443};
+  for (const uint32_t port : client.capture().ports()) rules.ports.push_back(static_cast<uint16_t>(port));
+  rules.to_port = capture_port_;
+  rules.fails_open = runtime.steering->policy->fails_open(runtime.steering->user);
+  for (const auto& pop : client.pops()) rules.own_services.push_back(config::endpoint_of(pop.address()));
+  if (client.has_events()) rules.own_services.push_back(config::endpoint_of(client.events().address()));
+  rules.spared_networks = runtime.spared_networks;
+  return rules;
+}
+
+// Last: before, a connection brought here would find nobody.
+base::Status Client::start_capture() {
+  if (capture_port_ == 0) return base::Unit{};
+  auto capture = Capture::install(capture_rules(config_.message, *runtime_));
+  if (!capture) return capture.error();
+  capture_ = std::move(*capture);
+  spdlog::info("capture: TCP connections of this network namespace come here; the policy fails {}",
+               capture_->rules().fails_open ? "open" : "closed");
+  spdlog::info("capture: UDP 443 (QUIC) is refused for every program except to {} networks of exceptions",
+               capture_->rules().spared_networks.size());
   return base::Unit{};
 }
 
@@ -198,13 +235,19 @@ base::Status Client::reload() {
   if (!runtime) return refuse(runtime.error().message);
   announce(**runtime);
   worker_->apply(*runtime);
+  runtime_ = *runtime;
   config_ = std::move(*loaded);
   generation_.fetch_add(1, std::memory_order_relaxed);
+  if (capture_ && capture_->rules() != capture_rules(config_.message, *runtime_)) {
+    capture_.reset();
+    return start_capture();
+  }
   return base::Unit{};
 }
 
 void Client::begin_drain() {
   draining_.store(true, std::memory_order_relaxed);
+  capture_.reset();
   worker_->stop_listening();
 }
 

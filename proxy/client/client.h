@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "proxy/base/result.h"
+#include "proxy/client/capture.h"
 #include "proxy/client/worker.h"
 #include "proxy/config/client_config.h"
 #include "proxy/monitor/http_endpoint.h"
@@ -31,6 +32,8 @@ class Client {
   explicit Client(config::LoadedClient config) : config_(std::move(config)) {}
   base::Status start_spool();
   base::Status start_worker();
+  base::Status start_capture();
+  CaptureRules capture_rules(const config::v1::Client& client, const Runtime& runtime) const;
   base::Status start_shipper();
   base::Status start_health();
   std::string metrics_text() const;
@@ -39,6 +42,9 @@ class Client {
   config::LoadedClient config_;
   std::unique_ptr<report::SpoolRoot> spools_;
   std::unique_ptr<Worker> worker_;
+  uint16_t capture_port_ = 0;  // 0: no capture
+  std::shared_ptr<const Runtime> runtime_;
+  std::unique_ptr<Capture> capture_;
   std::unique_ptr<report::Shipper> shipper_;
   std::unique_ptr<monitor::HttpEndpoint> health_;
   std::atomic<bool> draining_{false};

@@ -1,6 +1,7 @@
 #pragma once
 // Bounds of the steering client, each with its unit and reason.
 #include <cstddef>
+#include <cstdint>
 
 #include "proxy/base/time.h"
 
@@ -16,5 +17,8 @@ constexpr size_t executable_path_bytes_max = 4'096;
 
 constexpr base::Duration spool_retry{100};     // between tries while the disk refuses
 constexpr base::Duration store_drain{10'000};  // at shutdown, for the store to acknowledge; the rest is kept on disk
+
+// SO_MARK of the client's own connections, so that its capture leaves them alone: "slce" as a number nobody else uses.
+constexpr uint32_t own_mark = 0x736c6365;
 
 }  // namespace sluice::client

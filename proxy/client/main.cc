@@ -91,16 +91,30 @@ int main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  sluice-client --config client.yaml --check    say what is wrong with a configuration, start nothing\n"
-      "  sluice-client --config client.yaml            run; SIGHUP reloads, SIGTERM drains");
+      "  sluice-client --config client.yaml            run; SIGHUP reloads, SIGTERM drains\n"
+      "  sluice-client --cleanup                       after a crash of a client whose policy fails closed");
   std::string file;
   bool check = false;
-  app.add_option("--config", file, "configuration file (YAML)")->required();
+  bool clean_up = false;
+  app.add_option("--config", file, "configuration file (YAML)");
+  app.add_flag("--cleanup", clean_up, "remove what a client that died has left in the packet filter, and exit");
   app.add_flag("--check", check, "check the configuration and exit");
   app.set_version_flag("--version", std::string("sluice-client ") + SLUICE_VERSION);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  if (clean_up) {
+    if (const auto status = client::Capture::clean_up(); !status) {
+      std::fprintf(stderr, "%s\n", status.error().message.c_str());
+      return kFailed;
+    }
+    return kDone;
+  }
+  if (file.empty()) {
+    std::fprintf(stderr, "--config is required; see sluice-client --help\n");
+    return kUsage;
   }
   return run(file, check);
 }

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "proxy/base/ip.h"
+#include "proxy/client/limits.h"
 #include "proxy/config/policy_config.h"
 #include "proxy/config/proxy_config.h"
 #include "proxy/policy/compile.h"
@@ -42,11 +43,25 @@ std::string host_name() {
   return uname(&about) == 0 ? about.nodename : "";
 }
 
+std::vector<std::string> spared_networks(const LoadedPolicy& policy, const std::string& user) {
+  std::vector<std::string> networks;
+  const std::string_view in_force = policy.policy->steering_configuration(user);
+  for (const auto& steering : policy.message.steering_configurations()) {
+    if (steering.name() != in_force) continue;
+    for (const auto& exception : steering.exceptions()) {
+      networks.insert(networks.end(), exception.destinations().cidrs().begin(), exception.destinations().cidrs().end());
+    }
+  }
+  return networks;
+}
+
 // The client dials what the app could have dialled itself: no address is prohibited.
-std::shared_ptr<const drive::DialSettings> make_dial_settings(const config::v1::DirectSettings& direct) {
+std::shared_ptr<const drive::DialSettings> make_dial_settings(const config::v1::Client& checked) {
+  const config::v1::DirectSettings& direct = checked.direct();
   auto dial = std::make_shared<drive::DialSettings>();
   dial->connect_timeout = base::Duration(direct.connect_timeout_ms());
   dial->rules = flow::AddressRules({*base::Cidr::parse("0.0.0.0/0"), *base::Cidr::parse("::/0")}, {});
+  if (checked.capture().mode() == "redirect") dial->mark = own_mark;
   for (const auto& [name, address] : direct.resolve()) {
     dial->resolve.emplace(name, base::IpAddress::parse(address).value());
   }
@@ -65,10 +80,12 @@ base::Result<LoadedPolicy> load_policy(const std::string& path, uint64_t generat
                                        }};
   auto compiled = policy::compile(loaded->message, std::move(*resources), options);
   if (!compiled) return error_of(*loaded, compiled.error());
-  return LoadedPolicy{compiled->policy, located(*loaded, compiled->warnings)};
+  return LoadedPolicy{compiled->policy, loaded->message, located(*loaded, compiled->warnings)};
 }
 
 std::shared_ptr<const Runtime> make_runtime(const config::v1::Client& checked, LoadedPolicy policy) {
+  auto runtime = std::make_shared<Runtime>();
+  runtime->spared_networks = spared_networks(policy, checked.user());
   auto steering = std::make_shared<flow::SteerSettings>();
   steering->client_name = checked.name();
   steering->user = checked.user();
@@ -85,9 +102,8 @@ std::shared_ptr<const Runtime> make_runtime(const config::v1::Client& checked, L
                         .idle = base::Duration(timeouts.idle_ms()),
                         .half_open = base::Duration(timeouts.half_open_ms()),
                         .total = base::Duration(timeouts.total_ms())};
-  auto runtime = std::make_shared<Runtime>();
   runtime->steering = std::move(steering);
-  runtime->dial = make_dial_settings(checked.direct());
+  runtime->dial = make_dial_settings(checked);
   runtime->warnings = std::move(policy.warnings);
   runtime->flows_max = checked.limits().flows();
   return runtime;

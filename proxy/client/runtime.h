@@ -19,10 +19,12 @@ struct Runtime {
   std::shared_ptr<const drive::DialSettings> dial;
   std::vector<std::string> warnings;  // about the policy, for the operator
   uint32_t flows_max = 0;
+  std::vector<std::string> spared_networks;  // of exceptions by destination: their UDP 443 passes
 };
 
 struct LoadedPolicy {
   std::shared_ptr<const policy::Policy> policy;
+  config::v1::TenantPolicy message;
   std::vector<std::string> warnings;  // `FILE:LINE:COLUMN: path: sentence`
 };
 

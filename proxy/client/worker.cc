@@ -8,6 +8,7 @@
 #include "proxy/client/limits.h"
 #include "proxy/drive/limits.h"
 #include "proxy/flow/steer_flow.h"
+#include "proxy/net/address.h"
 
 namespace sluice::client {
 
@@ -74,7 +75,23 @@ Worker::~Worker() {
 base::Result<base::Endpoint> Worker::listen(const base::Endpoint& address) {
   const size_t index = listeners_.size();
   auto listener = net::Listener::listen(loop, address, [this, index](int fd, const base::Endpoint& peer) {
-    accept(fd, peer, listeners_[index]->address());
+    accept(fd, peer, listeners_[index]->address(), std::nullopt);
+  });
+  if (!listener) return listener.error();
+  listeners_.push_back(std::move(*listener));
+  return listeners_.back()->address();
+}
+
+base::Result<base::Endpoint> Worker::listen_for_captured(const base::Endpoint& address) {
+  const size_t index = listeners_.size();
+  auto listener = net::Listener::listen(loop, address, [this, index](int fd, const base::Endpoint& peer) {
+    const auto destination = net::original_destination(fd);
+    // Who connects to the port itself would be sent round in circles.
+    if (!destination || *destination == listeners_[index]->address()) {
+      ::close(fd);
+      return;
+    }
+    accept(fd, peer, *destination, *destination);
   });
   if (!listener) return listener.error();
   listeners_.push_back(std::move(*listener));
@@ -117,7 +134,8 @@ void Worker::stop_and_join() {
 
 // ---- accepting
 
-void Worker::accept(int fd, const base::Endpoint& peer, const base::Endpoint& local) {
+void Worker::accept(int fd, const base::Endpoint& peer, const base::Endpoint& local,
+                    std::optional<base::Endpoint> captured) {
   if (flows_.size() >= runtime_->flows_max || !spool_->accepting()) {
     metrics_.flows[static_cast<size_t>(Outcome::kOverload)].add();
     ::close(fd);
@@ -137,7 +155,9 @@ void Worker::accept(int fd, const base::Endpoint& peer, const base::Endpoint& lo
   drive::FlowDriver& started = *driver;
   flows_.push_back({std::move(driver), process.uid, false});
   metrics_.open_flows.store(flows_.size(), std::memory_order_relaxed);
-  started.start({});
+  flow::Opened opened;
+  opened.original_destination = std::move(captured);
+  started.start(std::move(opened));
 }
 
 // ---- what flows ask for

@@ -37,6 +37,8 @@ class Worker : public drive::FlowHost, private net::Timer {
 
   // Before start(). The address comes back with the port that the kernel chose.
   base::Result<base::Endpoint> listen(const base::Endpoint& address);
+  // The same for connections that the kernel redirects: their destination is asked of it.
+  base::Result<base::Endpoint> listen_for_captured(const base::Endpoint& address);
 
   void start();
   // For new flows. The log's files are opened anew: somebody may have moved them.
@@ -70,7 +72,8 @@ class Worker : public drive::FlowHost, private net::Timer {
   void flow_ended(drive::FlowDriver& driver, flow::CloseReason reason, const drive::FlowTotals& totals) override;
 
   void on_timer() override;  // the disk refused a moment ago
-  void accept(int fd, const base::Endpoint& peer, const base::Endpoint& local);
+  // `captured`: the original destination of a redirected connection.
+  void accept(int fd, const base::Endpoint& peer, const base::Endpoint& local, std::optional<base::Endpoint> captured);
   void end_turn();
   void rewrite_open_records();
 

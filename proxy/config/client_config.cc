@@ -36,10 +36,10 @@ void check_pops(Checks& checks, v1::Client& client) {
 }
 
 void check_local_listeners(Checks& checks, v1::Client& client) {
-  if (client.local_listeners().empty()) {
+  if (client.local_listeners().empty() && client.capture().mode() != "redirect") {
     checks.problem("local_listeners",
                    "at least one listener is required, for example "
-                   "`local_listeners: [{name: local, address: 127.0.0.1:3128}]`");
+                   "`local_listeners: [{name: local, address: 127.0.0.1:3128}]`, or `capture: {mode: redirect}`");
   }
   std::set<std::string> names;
   for (int i = 0; i < client.local_listeners_size(); ++i) {
@@ -71,6 +71,13 @@ void check_client_log(Checks& checks, v1::ClientLog& log) {
   checks.name("client_log.log_as", log.log_as());
 }
 
+void check_capture(Checks& checks, v1::Capture& capture) {
+  capture.set_mode(checks.word("capture.mode", capture.mode(), {"none", "redirect"}));
+  for (int i = 0; i < capture.ports_size(); ++i) {
+    checks.number(at("capture.ports", i), capture.ports(i), {0, 1, 65'535});
+  }
+}
+
 void check_direct(Checks& checks, v1::DirectSettings& direct) {
   checks.resolve("direct.resolve", direct.resolve());
   direct.set_connect_timeout_ms(
@@ -86,6 +93,7 @@ void check_client(Checks& checks, v1::Client& client) {
   if (!checks.stands("tenant")) client.set_tenant("default");
   checks.name("tenant", client.tenant());
   check_pops(checks, client);
+  check_capture(checks, *client.mutable_capture());
   check_local_listeners(checks, client);
   if (client.policy().empty()) {
     checks.problem("policy", "is required; write the name of the file or folder with the tenant's policy");

@@ -101,7 +101,7 @@ void Dialer::attempt() {
   last_address_ = to;
   next_attempt_ = loop_.now() + connection_attempt_delay;
   int error = 0;
-  auto stream = net::TcpStream::connect(loop_, to, *this, &error);
+  auto stream = net::TcpStream::connect(loop_, to, *this, &error, settings_->mark);
   if (!stream) {
     attempt_failed(error);
     return;

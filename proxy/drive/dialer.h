@@ -20,6 +20,7 @@ namespace sluice::drive {
 struct DialSettings {
   base::Duration connect_timeout{10'000};
   flow::AddressRules rules;
+  uint32_t mark = 0;  // of our sockets (SO_MARK), so that a packet filter can tell them from others; 0 = none
   // Names that are not asked of DNS; a name covers its subdomains, the longest wins.
   std::unordered_map<std::string, base::IpAddress> resolve;
 

@@ -8,6 +8,11 @@
 
 namespace sluice::net {
 
+namespace {
+// Of linux/netfilter_ipv4.h and netfilter_ipv6/ip6_tables.h, which clash with netinet/in.h.
+constexpr int so_original_dst = 80;
+}  // namespace
+
 SocketAddress SocketAddress::from(const base::Endpoint& endpoint) {
   SocketAddress address;
   if (endpoint.address.is_v4()) {
@@ -40,6 +45,15 @@ base::Endpoint SocketAddress::endpoint() const {
   std::copy_n(in.sin6_addr.s6_addr, 16, bytes.begin());
   // A dual-stack listener shows IPv4 peers as mapped; every rule about addresses wants the real one.
   return {base::IpAddress::v6(bytes).unmapped(), ntohs(in.sin6_port)};
+}
+
+std::optional<base::Endpoint> original_destination(int fd) {
+  SocketAddress address;
+  // IPv4 first: IPv6 sockets with mapped addresses answer there too.
+  if (getsockopt(fd, SOL_IP, so_original_dst, address.get(), &address.length) == 0) return address.endpoint();
+  address.length = sizeof address.storage;
+  if (getsockopt(fd, SOL_IPV6, so_original_dst, address.get(), &address.length) == 0) return address.endpoint();
+  return std::nullopt;
 }
 
 std::vector<base::IpAddress> local_addresses() {

@@ -2,6 +2,7 @@
 // base::Endpoint <-> sockaddr, inside the network door.
 #include <sys/socket.h>
 
+#include <optional>
 #include <vector>
 
 #include "proxy/base/ip.h"
@@ -17,6 +18,9 @@ struct SocketAddress {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
+
+// Where a connection that the kernel redirected to us (nftables `redirect`) wanted to go; nothing for others.
+std::optional<base::Endpoint> original_destination(int fd);
 
 // Every address of this machine's interfaces.
 std::vector<base::IpAddress> local_addresses();

@@ -35,8 +35,8 @@ std::unique_ptr<TcpStream> TcpStream::adopt(Loop& loop, int fd) {
   return stream;
 }
 
-std::unique_ptr<TcpStream> TcpStream::connect(Loop& loop, const base::Endpoint& to, StreamHandler& handler,
-                                              int* error) {
+std::unique_ptr<TcpStream> TcpStream::connect(Loop& loop, const base::Endpoint& to, StreamHandler& handler, int* error,
+                                              uint32_t mark) {
   const int family = to.address.is_v4() ? AF_INET : AF_INET6;
   const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
@@ -46,6 +46,10 @@ std::unique_ptr<TcpStream> TcpStream::connect(Loop& loop, const base::Endpoint& 
   std::unique_ptr<TcpStream> stream(new TcpStream(loop, fd));
   stream->set_handler(handler);
   set_nodelay(fd);
+  if (mark != 0 && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0) {
+    *error = errno;
+    return nullptr;
+  }
   const SocketAddress address = SocketAddress::from(to);
   if (::connect(fd, address.get(), address.length) < 0 && errno != EINPROGRESS) {
     *error = errno;

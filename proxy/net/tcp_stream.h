@@ -20,9 +20,10 @@ class TcpStream final : public Stream, private PollTarget {
   static std::unique_ptr<TcpStream> adopt(Loop& loop, int fd, StreamHandler& handler);
   // As above; who takes it sets its handler before the loop goes on.
   static std::unique_ptr<TcpStream> adopt(Loop& loop, int fd);
-  // Starts a connection; `error` gets errno when it fails at once. Established when writable() and connect_error() ==
-  // 0.
-  static std::unique_ptr<TcpStream> connect(Loop& loop, const base::Endpoint& to, StreamHandler& handler, int* error);
+  // Starts a connection, marked for the kernel's packet filter unless `mark` is 0; `error` gets errno when it fails at
+  // once. Established when writable() and connect_error() == 0.
+  static std::unique_ptr<TcpStream> connect(Loop& loop, const base::Endpoint& to, StreamHandler& handler, int* error,
+                                            uint32_t mark = 0);
   ~TcpStream() override;  // closes
 
   bool hung_up() const { return hung_up_; }

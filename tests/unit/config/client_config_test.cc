@@ -83,7 +83,7 @@ TEST_CASE("mistakes in a client configuration are named with their place") {
   const std::vector<std::pair<std::string, std::string>> table{
       {"policy: policy.yaml\n",
        "1:1: local_listeners: at least one listener is required, for example `local_listeners: [{name: local, address: "
-       "127.0.0.1:3128}]`"},
+       "127.0.0.1:3128}]`, or `capture: {mode: redirect}`"},
       {"local_listeners: [{name: a, address: 127.0.0.1:1}]\n",
        "1:1: policy: is required; write the name of the file or folder with the tenant's policy"},
       {"policy: policy.yaml\nlocal_listeners: [{name: a, address: 10.0.0.1:1}]\n",

@@ -50,6 +50,7 @@ DOORS = {
     "spdlog/": ["proxy/config", "proxy/pop", "proxy/client", "proxy/ctl", "events/server"],
     "CLI/": ["proxy/pop", "proxy/client", "proxy/ctl", "events/server"],
     "httplib.h": ["events/api", "events/server", "proxy/monitor"],
+    "nftables/": ["proxy/client"],
     "crypt.h": ["proxy/tls"],
     "maxminddb.h": ["proxy/policy"],
 }
@@ -70,6 +71,7 @@ PACKAGES = {
     "spdlog/": "libspdlog-dev",
     "CLI/": "libcli11-dev",
     "httplib.h": "libcpp-httplib-dev",
+    "nftables/": "libnftables-dev",
     "crypt.h": "libcrypt-dev",
     "maxminddb.h": "libmaxminddb-dev",
 }
