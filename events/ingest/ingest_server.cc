@@ -33,7 +33,7 @@ base::Result<std::unique_ptr<IngestServer>> IngestServer::start(store::EventStor
   if (!options.tls && !is_loopback(options.address.address)) {
     return base::Error{"ingest on " + where + " needs tls, because the address is not loopback"};
   }
-  std::unique_ptr<IngestServer> ingest(new IngestServer(store, std::move(options.tenant)));
+  std::unique_ptr<IngestServer> ingest(new IngestServer(store, options));
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(where, credentials(options.tls), &port);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "events/ingest/ingest_service.h"
 #include "proxy/base/ip.h"
@@ -20,6 +21,7 @@ struct IngestOptions {
   base::Endpoint address;        // port 0: any free port
   std::optional<IngestTls> tls;  // mutual; without it only loopback addresses are accepted
   std::string tenant;
+  std::vector<std::string> relays;  // peers that may publish for devices; without tls all may
 };
 
 // Any thread. Destroyed before the store.
@@ -34,7 +36,8 @@ class IngestServer {
   void stop();
 
  private:
-  IngestServer(store::EventStore& store, std::string tenant) : service_(store, std::move(tenant)) {}
+  IngestServer(store::EventStore& store, IngestOptions& options)
+      : service_(store, std::move(options.tenant), std::move(options.relays)) {}
 
   IngestService service_;
   base::Endpoint address_;

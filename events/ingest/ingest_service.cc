@@ -1,5 +1,6 @@
 #include "events/ingest/ingest_service.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -27,18 +28,39 @@ class Refusal : public Reactor {
 };
 }  // namespace
 
-IngestService::IngestService(store::EventStore& store, std::string tenant)
-    : store_(store), tenant_(std::move(tenant)) {}
+IngestService::IngestService(store::EventStore& store, std::string tenant, std::vector<std::string> relays)
+    : store_(store), tenant_(std::move(tenant)), relays_(std::move(relays)) {}
+
+// Whose producers a stream may speak for: its peer's or, when the peer is a PoP that says so, one device's. A device
+// has the same source behind every PoP.
+grpc::Status IngestService::source_of(const grpc::CallbackServerContext& context, std::string& source) const {
+  const auto authenticated = context.auth_context();
+  source = peer_source(*authenticated);
+  if (source.empty() || source.size() > name_bytes_max) {
+    return {grpc::StatusCode::UNAUTHENTICATED, "the certificate names nobody"};
+  }
+  const auto device = context.client_metadata().find("sluice-device-bin");
+  if (device == context.client_metadata().end()) return grpc::Status::OK;
+  const bool is_relay =
+      !authenticated->IsPeerAuthenticated() || std::find(relays_.begin(), relays_.end(), source) != relays_.end();
+  if (!is_relay) {
+    return {grpc::StatusCode::PERMISSION_DENIED,
+            "the peer `" + source + "` publishes for a device, but is not one of ingest.relays"};
+  }
+  if (device->second.empty() || device->second.size() > name_bytes_max) {
+    return {grpc::StatusCode::INVALID_ARGUMENT, "the name of the device is empty or too long"};
+  }
+  source = "device/" + std::string(device->second.data(), device->second.size());
+  return grpc::Status::OK;
+}
 
 Reactor* IngestService::Publish(grpc::CallbackServerContext* context) {
   if (draining_) return Refusal::start({grpc::StatusCode::UNAVAILABLE, "the store is stopping"});
   if (counters_.streams_open >= streams_max) {
     return Refusal::start({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams"});
   }
-  std::string source = peer_source(*context->auth_context());
-  if (source.empty() || source.size() > name_bytes_max) {
-    return Refusal::start({grpc::StatusCode::UNAUTHENTICATED, "the certificate names nobody"});
-  }
+  std::string source;
+  if (auto status = source_of(*context, source); !status.ok()) return Refusal::start(std::move(status));
   return PublishCall::start(*this, std::move(source));
 }
 

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "events/store/event_store.h"
 #include "sluice/events/v1/ingest.grpc.pb.h"
@@ -30,7 +31,8 @@ struct IngestCounters {
 // Outlives every stream: destroyed after the gRPC server that it is registered with, before the store.
 class IngestService : public events::v1::Ingest::CallbackService {
  public:
-  IngestService(store::EventStore& store, std::string tenant);
+  // `relays`: authenticated peers that publish for devices behind them; unauthenticated ones are on loopback and may.
+  IngestService(store::EventStore& store, std::string tenant, std::vector<std::string> relays);
 
   grpc::ServerBidiReactor<events::v1::PublishRequest, events::v1::PublishResponse>* Publish(
       grpc::CallbackServerContext* context) override;
@@ -47,8 +49,11 @@ class IngestService : public events::v1::Ingest::CallbackService {
   void forget(uint64_t producer_id, const PublishCall* call);
 
  private:
+  grpc::Status source_of(const grpc::CallbackServerContext& context, std::string& source) const;
+
   store::EventStore& store_;
   const std::string tenant_;
+  const std::vector<std::string> relays_;
   IngestCounters counters_;
   std::mutex mutex_;
   std::unordered_map<uint64_t, std::weak_ptr<PublishCall>> calls_;

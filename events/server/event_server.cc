@@ -51,7 +51,10 @@ base::Status EventServer::start_parts() {
   if (!registry.ok()) return registry.error();
   registry_ = std::move(registry).value();
 
-  ingest::IngestOptions ingest_options{config::endpoint_of(config.ingest().address()), std::nullopt, config.tenant()};
+  ingest::IngestOptions ingest_options{config::endpoint_of(config.ingest().address()),
+                                       std::nullopt,
+                                       config.tenant(),
+                                       {config.ingest().relays().begin(), config.ingest().relays().end()}};
   if (config.ingest().has_tls()) {
     auto tls = read_tls(config.ingest().tls());
     if (!tls.ok()) return tls.error();

@@ -15,6 +15,12 @@ constexpr size_t descriptors_per_search_max = 200'000;
 // PATH_MAX of Linux.
 constexpr size_t executable_path_bytes_max = 4'096;
 
+// Between two tries to reach the control service of any PoP: jittered, doubled each time.
+constexpr base::Duration control_backoff_min{200};
+constexpr base::Duration control_backoff_max{30'000};
+// A policy with 100,000 URL-list entries has about 4 MB.
+constexpr size_t last_good_bytes_max = size_t{64} << 20;
+
 constexpr base::Duration spool_retry{100};     // between tries while the disk refuses
 constexpr base::Duration store_drain{10'000};  // at shutdown, for the store to acknowledge; the rest is kept on disk
 

@@ -32,6 +32,11 @@ void check_events(Checks& checks, v1::Events& events) {
   v1::Ingest& ingest = *events.mutable_ingest();
   checks.address_with_tls("ingest", ingest.address(), ingest.has_tls(), Checks::Port::kAnyFree);
   if (ingest.has_tls()) checks.tls("ingest.tls", *ingest.mutable_tls());
+  for (int i = 0; i < ingest.relays_size(); ++i) {
+    const std::string path = "ingest.relays[" + std::to_string(i) + "]";
+    if (ingest.relays(i).empty()) checks.problem(path, "is empty; write the name in the certificate of a PoP");
+    if (!ingest.has_tls()) checks.problem(path, "means nothing without `tls`, which says who a peer is");
+  }
   if (events.has_query()) check_query(checks, *events.mutable_query());
   if (events.has_health()) checks.endpoint("health.address", events.health().address(), Checks::Port::kAnyFree);
   check_store(checks, *events.mutable_store());

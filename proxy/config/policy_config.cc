@@ -113,30 +113,45 @@ std::string LoadedPolicy::located(std::string_view path, std::string_view senten
   return one.status().error().message;
 }
 
-base::Result<LoadedPolicy> load_policy_config(const std::string& path) {
+std::string policy_folder(const std::string& path) {
   std::error_code error;
-  if (!fs::is_directory(path, error)) {
-    const auto text = base::read_file(path, file_bytes_max);
-    if (!text) return text.error();
-    return parse_policy_config(*text, path);
+  return fs::is_directory(path, error) ? fs::absolute(path, error).string() : folder_of(path);
+}
+
+base::Result<std::vector<PolicyText>> read_policy_texts(const std::string& path) {
+  std::error_code error;
+  std::vector<std::string> files{path};
+  if (fs::is_directory(path, error)) {
+    auto found = policy_files(path);
+    if (!found) return found.error();
+    files = *std::move(found);
   }
-  const auto files = policy_files(path);
-  if (!files) return files.error();
-  LoadedPolicy loaded;
-  loaded.folder = fs::absolute(path, error).string();
-  for (const std::string& file : *files) {
-    const auto text = base::read_file(file, file_bytes_max);
+  std::vector<PolicyText> texts;
+  for (const std::string& file : files) {
+    auto text = base::read_file(file, file_bytes_max);
     if (!text) return text.error();
-    if (const auto status = loaded.add(*text, file); !status) return status.error();
+    texts.push_back({file, *std::move(text)});
+  }
+  return texts;
+}
+
+base::Result<LoadedPolicy> parse_policy_texts(const std::vector<PolicyText>& texts, std::string folder) {
+  LoadedPolicy loaded;
+  loaded.folder = std::move(folder);
+  for (const PolicyText& text : texts) {
+    if (const auto status = loaded.add(text.text, text.file); !status) return status.error();
   }
   return loaded;
 }
 
+base::Result<LoadedPolicy> load_policy_config(const std::string& path) {
+  const auto texts = read_policy_texts(path);
+  if (!texts) return texts.error();
+  return parse_policy_texts(*texts, policy_folder(path));
+}
+
 base::Result<LoadedPolicy> parse_policy_config(std::string_view text, const std::string& file) {
-  LoadedPolicy loaded;
-  loaded.folder = folder_of(file);
-  if (const auto status = loaded.add(text, file); !status) return status.error();
-  return loaded;
+  return parse_policy_texts({{file, std::string(text)}}, folder_of(file));
 }
 
 }  // namespace sluice::config

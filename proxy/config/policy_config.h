@@ -11,6 +11,12 @@
 
 namespace sluice::config {
 
+// One file of a policy.
+struct PolicyText {
+  std::string file;  // its name, in errors
+  std::string text;
+};
+
 // A policy as read: spelled right, with its meaning not yet checked (sluice::policy::compile does that, and gives field
 // paths for located()). Of a folder, lists are joined in the order of file names; what is no list stands in one file
 // only. A plain value.
@@ -24,8 +30,7 @@ class LoadedPolicy {
   std::string located(std::string_view path, std::string_view sentence) const;
 
  private:
-  friend base::Result<LoadedPolicy> load_policy_config(const std::string& path);
-  friend base::Result<LoadedPolicy> parse_policy_config(std::string_view text, const std::string& file);
+  friend base::Result<LoadedPolicy> parse_policy_texts(const std::vector<PolicyText>& texts, std::string folder);
 
   struct Part {
     std::string file;
@@ -40,5 +45,12 @@ class LoadedPolicy {
 base::Result<LoadedPolicy> load_policy_config(const std::string& path);
 // The same of text that was read before; `file` names it in errors and is where relative file names start.
 base::Result<LoadedPolicy> parse_policy_config(std::string_view text, const std::string& file);
+
+// In two steps: the file, or each *.yaml of the folder; then what they say, where relative file names start at
+// `folder`.
+base::Result<std::vector<PolicyText>> read_policy_texts(const std::string& path);
+base::Result<LoadedPolicy> parse_policy_texts(const std::vector<PolicyText>& texts, std::string folder);
+// Where relative file names of the policy at `path` start.
+std::string policy_folder(const std::string& path);
 
 }  // namespace sluice::config

@@ -15,4 +15,25 @@ constexpr size_t password_checks_max = 64;           // in flight per worker; ab
 // Connections that become no tunnel are logged this often per worker.
 constexpr base::Duration turned_away_log_every{1'000};
 
+// ---- control service
+constexpr size_t flow_notices_max = 1'024;          // waiting to be told; a block storm is no reason to grow
+constexpr size_t flows_told_max = 4'096;            // remembered, so that a flow is told once
+constexpr base::Duration tend_interval_max{1'000};  // wall clocks jump: what is due is looked for this often
+constexpr size_t notices_per_client_max = 64;       // waiting for one client that is slow
+// Devices that are known with what they said and applied, connected or not: about 1 KiB each.
+constexpr size_t clients_remembered_max = 50'000;
+constexpr size_t device_fact_bytes_max = 256;  // each text that a device says of itself
+constexpr size_t control_streams_max = 40'000;
+// WatchConfig, and Publish for each spool: that of the run and eight adopted ones; twice that while it reconnects.
+constexpr size_t control_streams_per_device_max = 32;
+constexpr size_t control_message_slack_bytes = 64u << 10;  // of a Batch beside its payload
+// A client that went away without a word is noticed in the sum of both.
+constexpr base::Duration control_keepalive_interval{20'000};
+constexpr base::Duration control_keepalive_timeout{10'000};
+constexpr base::Duration control_ping_min{4'000};          // clients ping every 5 s; more often is abuse
+constexpr base::Duration control_stop_grace{2'000};        // for streams to hear that the PoP stops
+constexpr base::Duration forgery_notice_interval{60'000};  // between two alarms about one device
+constexpr size_t forgers_remembered_max = 1'000;
+constexpr size_t pem_file_bytes_max = 1u << 20;  // a bundle of a hundred certificates is a fifth of it
+
 }  // namespace sluice::pop

@@ -58,8 +58,8 @@ int run(const std::string& file, bool check) {
     return kUsage;
   }
   if (check) {
-    if (auto runtime = pop::make_runtime(config->message, 1); !runtime) {
-      std::fprintf(stderr, "%s\n", runtime.error().message.c_str());
+    if (auto status = pop::check(config->message); !status) {
+      std::fprintf(stderr, "%s\n", status.error().message.c_str());
       return kUsage;
     }
     std::printf("%s: ok\n", file.c_str());

@@ -1,7 +1,5 @@
 #include "proxy/pop/policy_file.h"
 
-#include "proxy/config/policy_config.h"
-#include "proxy/policy/compile.h"
 #include "proxy/tls/digest.h"
 
 namespace sluice::pop {
@@ -22,17 +20,28 @@ base::Error error_of(const config::LoadedPolicy& loaded, const policy::Findings&
 
 }  // namespace
 
-base::Result<LoadedPolicy> load_policy(const std::string& path, uint64_t generation) {
-  const auto loaded = config::load_policy_config(path);
+base::Result<PolicyInput> read_policy(const std::string& path) {
+  auto texts = config::read_policy_texts(path);
+  if (!texts) return texts.error();
+  PolicyInput input;
+  input.texts = *std::move(texts);
+  input.folder = config::policy_folder(path);
+  return input;
+}
+
+base::Result<LoadedPolicy> load_policy(const PolicyInput& input) {
+  const auto loaded = config::parse_policy_texts(input.texts, input.folder);
   if (!loaded) return loaded.error();
   auto resources = policy::load_resources(loaded->message, loaded->folder);
   if (!resources) return error_of(*loaded, resources.error());
-  const policy::CompileOptions options{.generation = generation, .sha256_hex = [](std::string_view bytes) {
-                                         return tls::sha256_hex(base::as_bytes(bytes));
-                                       }};
+  policy::CompileOptions options;
+  options.generation = input.generation;
+  options.sha256_hex = [](std::string_view bytes) { return tls::sha256_hex(base::as_bytes(bytes)); };
+  options.timed = input.timed;
   auto compiled = policy::compile(loaded->message, std::move(*resources), options);
   if (!compiled) return error_of(*loaded, compiled.error());
-  return LoadedPolicy{compiled->policy, located(*loaded, compiled->warnings)};
+  return LoadedPolicy{compiled->policy, std::make_shared<const config::v1::TenantPolicy>(loaded->message),
+                      located(*loaded, compiled->warnings)};
 }
 
 }  // namespace sluice::pop

@@ -1,5 +1,6 @@
 #include "proxy/pop/pop.h"
 
+#include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -48,6 +49,10 @@ std::string fixed_part_changed(const config::v1::Proxy& now, const config::v1::P
   if (!MessageDifferencer::Equals(now.spool(), next.spool())) return "spool";
   if (!MessageDifferencer::Equals(now.events(), next.events())) return "events";
   if (!same_service(now.has_health(), now.health(), next.has_health(), next.health())) return "health";
+  const bool same_control = same_service(now.has_control(), now.control(), next.has_control(), next.control());
+  if (!same_control || !MessageDifferencer::Equals(now.control().tls(), next.control().tls())) return "control";
+  if (now.state() != next.state()) return "state";
+  if (now.admin().socket() != next.admin().socket()) return "admin.socket";
   if (!same_service(now.has_admin(), now.admin(), next.has_admin(), next.admin())) return "admin";
   if (!std::equal(now.origin().dns_servers().begin(), now.origin().dns_servers().end(),
                   next.origin().dns_servers().begin(), next.origin().dns_servers().end())) {
@@ -66,20 +71,19 @@ std::string fixed_part_changed(const config::v1::Proxy& now, const config::v1::P
 void keep_addresses(const config::v1::Proxy& now, config::v1::Proxy& next) {
   for (int i = 0; i < now.listeners_size(); ++i) next.mutable_listeners(i)->set_address(now.listeners(i).address());
   if (now.has_health()) next.mutable_health()->set_address(now.health().address());
+  if (now.has_control()) next.mutable_control()->set_address(now.control().address());
   if (now.has_admin()) next.mutable_admin()->set_address(now.admin().address());
 }
 
 }  // namespace
 
-void Pop::announce(const Runtime& runtime) {
-  for (const std::string& warning : runtime.warnings) spdlog::warn("{}", warning);
-  if (runtime.policy) spdlog::info("policy {} of tenant {}", runtime.policy->version(), runtime.policy->tenant());
-}
-
 base::Result<std::unique_ptr<Pop>> Pop::start(config::LoadedProxy config) {
   raise_descriptor_limit();
   std::unique_ptr<Pop> pop(new Pop(std::move(config)));
-  for (const auto step : {&Pop::start_spools, &Pop::start_workers, &Pop::start_shipper, &Pop::start_endpoints}) {
+  const auto& about = pop->config_.message;
+  pop->control_ = std::make_unique<ControlPlane>(pop->shared_.notices, about.name(), about.tenant());
+  for (const auto step :
+       {&Pop::start_spools, &Pop::start_workers, &Pop::start_shipper, &Pop::start_control, &Pop::start_endpoints}) {
     if (auto status = (pop.get()->*step)(); !status) return status.error();
   }
   return pop;
@@ -88,6 +92,7 @@ base::Result<std::unique_ptr<Pop>> Pop::start(config::LoadedProxy config) {
 Pop::~Pop() {
   admin_.reset();
   health_.reset();
+  control_.reset();
   for (const auto& worker : workers_) worker->stop_and_join();
   shipper_.reset();
   workers_.clear();
@@ -114,9 +119,8 @@ base::Status Pop::start_spools() {
 }
 
 base::Status Pop::start_workers() {
-  auto runtime = make_runtime(config_.message, generation_.load(std::memory_order_relaxed));
+  auto runtime = next_runtime(config_.message);
   if (!runtime) return runtime.error();
-  announce(**runtime);
   Worker::Options options;
   options.builder.tenant = config_.message.tenant();
   options.builder.observed_by = config_.message.name();
@@ -134,6 +138,7 @@ base::Status Pop::start_workers() {
     }
     workers_.push_back(std::move(*worker));
   }
+  put_in_force(*runtime);
   for (const auto& worker : workers_) worker->start();
   for (size_t l = 0; l < addresses.size(); ++l) {
     auto& listener = *config_.message.mutable_listeners(static_cast<int>(l));
@@ -141,6 +146,22 @@ base::Status Pop::start_workers() {
     spdlog::info("listener {} listening on {}", listener.name(), listener.address());
   }
   return base::Unit{};
+}
+
+base::Result<std::shared_ptr<const Runtime>> Pop::next_runtime(const config::v1::Proxy& config) {
+  if (config.policy().empty()) return make_runtime(config, nullptr);
+  auto policy = read_policy(config.policy());
+  if (!policy) return policy.error();
+  policy->generation = generation_.load(std::memory_order_relaxed) + 1;
+  return make_runtime(config, &*policy);
+}
+
+void Pop::put_in_force(const std::shared_ptr<const Runtime>& runtime) {
+  for (const std::string& warning : runtime->warnings) spdlog::warn("{}", warning);
+  if (runtime->policy) spdlog::info("policy {} of tenant {}", runtime->policy->version(), runtime->policy->tenant());
+  const uint64_t generation = generation_.fetch_add(1, std::memory_order_relaxed) + 1;
+  for (const auto& worker : workers_) worker->apply(runtime);
+  control_->put_in_force(*runtime, generation, {});
 }
 
 base::Status Pop::start_shipper() {
@@ -158,6 +179,31 @@ base::Status Pop::start_shipper() {
   if (!shipper) return shipper.error();
   shipper_ = std::move(*shipper);
   return base::Unit{};
+}
+
+base::Status Pop::start_control() {
+  if (config_.message.has_control()) {
+    auto bound = control_->serve(config_.message,
+                                 [this](events::v1::Record record) { workers_.front()->append(std::move(record)); });
+    if (!bound) return bound.error();
+    config_.message.mutable_control()->set_address(bound->to_string());
+    spdlog::info("control listening on {}", bound->to_string());
+  }
+  control_->start([] { return tend_interval_max; });
+  return base::Unit{};
+}
+
+std::string Pop::clients_json() const {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;
+  std::string json = "{\"clients\": [";
+  for (const auto& client : control_->clients()) {
+    std::string one;
+    (void)google::protobuf::util::MessageToJsonString(client, &one, options);
+    json += (json.back() == '[' ? "\n  " : ",\n  ") + one;
+  }
+  return json + "]}\n";
 }
 
 base::Status Pop::start_endpoints() {
@@ -178,12 +224,13 @@ base::Status Pop::start_endpoints() {
     if (auto status = serve(*health_, "health", *config_.message.mutable_health()->mutable_address()); !status)
       return status;
   }
-  if (config_.message.has_admin()) {
+  if (!config_.message.admin().address().empty()) {
     admin_ = std::make_unique<HttpEndpoint>();
     admin_->get("/config", [this] {
       std::lock_guard lock(config_mutex_);
       return HttpEndpoint::Answer{200, "application/yaml; charset=utf-8", config::redacted_yaml(config_.message)};
     });
+    admin_->get("/clients", [this] { return HttpEndpoint::Answer{200, "application/json", clients_json()}; });
     // The main thread drains; the same as SIGTERM.
     admin_->post("/drain", [] {
       ::kill(getpid(), SIGTERM);
@@ -236,6 +283,7 @@ std::string Pop::metrics_text() const {
   out.sample("sluice_config_generation", "", generation_.load(std::memory_order_relaxed));
   out.family("sluice_reloads_failed_total", "counter", "Reloads that were refused and changed nothing.");
   out.sample("sluice_reloads_failed_total", "", reloads_failed_.load(std::memory_order_relaxed));
+  control_->expose(out);
   monitor::expose_process(out);
   return out.take();
 }
@@ -251,14 +299,15 @@ base::Status Pop::reload() {
   if (!fixed.empty()) {
     return refuse(config_.file + ": " + fixed + " cannot change while running; restart sluice-proxy to apply it");
   }
-  auto runtime = make_runtime(loaded->message, generation_.load(std::memory_order_relaxed) + 1);
+  auto runtime = next_runtime(loaded->message);
   if (!runtime) return refuse(runtime.error().message);
-  announce(**runtime);
-  for (const auto& worker : workers_) worker->apply(*runtime);
+  if (const auto status = control_->reload_revocations(loaded->message); !status) {
+    return refuse(status.error().message);
+  }
+  put_in_force(*runtime);
   keep_addresses(config_.message, loaded->message);
   std::lock_guard lock(config_mutex_);
   config_ = std::move(*loaded);
-  generation_.fetch_add(1, std::memory_order_relaxed);
   return base::Unit{};
 }
 

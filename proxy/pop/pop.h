@@ -7,6 +7,7 @@
 #include "proxy/base/result.h"
 #include "proxy/config/proxy_config.h"
 #include "proxy/monitor/http_endpoint.h"
+#include "proxy/pop/control_plane.h"
 #include "proxy/pop/runtime.h"
 #include "proxy/pop/shared.h"
 #include "proxy/pop/worker.h"
@@ -37,8 +38,12 @@ class Pop {
   base::Status start_spools();
   base::Status start_workers();
   base::Status start_shipper();
+  base::Status start_control();
   base::Status start_endpoints();
-  static void announce(const Runtime& runtime);
+  // What the configuration asks for, ready to be put in force.
+  base::Result<std::shared_ptr<const Runtime>> next_runtime(const config::v1::Proxy& config);
+  void put_in_force(const std::shared_ptr<const Runtime>& runtime);
+  std::string clients_json() const;
   std::string metrics_text() const;
   HttpEndpoint::Answer ready() const;
 
@@ -47,11 +52,12 @@ class Pop {
   std::unique_ptr<report::SpoolRoot> spools_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<report::Shipper> shipper_;
+  std::unique_ptr<ControlPlane> control_;
   mutable std::mutex config_mutex_;  // config_ is shown by the admin endpoint
   std::unique_ptr<HttpEndpoint> health_;
   std::unique_ptr<HttpEndpoint> admin_;
   std::atomic<uint64_t> reloads_failed_{0};
-  std::atomic<uint64_t> generation_{1};
+  std::atomic<uint64_t> generation_{0};  // of what is in force
 };
 
 }  // namespace sluice::pop

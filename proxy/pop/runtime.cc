@@ -2,7 +2,6 @@
 
 #include "proxy/config/proxy_config.h"
 #include "proxy/net/address.h"
-#include "proxy/pop/policy_file.h"
 
 namespace sluice::pop {
 
@@ -73,16 +72,17 @@ base::Result<std::shared_ptr<const drive::TunnelSettings>> make_tunnel_settings(
 
 }  // namespace
 
-base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked, uint64_t generation) {
+base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked, const PolicyInput* policy) {
   auto runtime = std::make_shared<Runtime>();
-  if (!checked.policy().empty()) {
-    auto loaded = load_policy(checked.policy(), generation);
+  if (policy != nullptr) {
+    auto loaded = load_policy(*policy);
     if (!loaded) return loaded.error();
     if (loaded->policy->tenant() != checked.tenant()) {
       return base::Error{checked.policy() + ": tenant: is `" + loaded->policy->tenant() +
                          "`, but this PoP serves the tenant `" + checked.tenant() + "`"};
     }
     runtime->policy = std::move(loaded->policy);
+    runtime->policy_message = std::move(loaded->message);
     runtime->warnings = std::move(loaded->warnings);
   }
   for (const config::v1::Listener& listener : checked.listeners()) {
@@ -104,6 +104,18 @@ base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Prox
   runtime->flows_max = checked.limits().flows();
   runtime->flows_per_source_max = checked.limits().flows_per_source();
   return std::shared_ptr<const Runtime>(std::move(runtime));
+}
+
+base::Status check(const config::v1::Proxy& checked) {
+  PolicyInput policy;
+  if (!checked.policy().empty()) {
+    auto read = read_policy(checked.policy());
+    if (!read) return read.error();
+    policy = *std::move(read);
+  }
+  const auto runtime = make_runtime(checked, checked.policy().empty() ? nullptr : &policy);
+  if (!runtime) return runtime.error();
+  return base::Unit{};
 }
 
 }  // namespace sluice::pop

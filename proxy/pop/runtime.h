@@ -10,6 +10,7 @@
 #include "proxy/drive/tunnel_server.h"
 #include "proxy/flow/settings.h"
 #include "proxy/policy/policy.h"
+#include "proxy/pop/policy_file.h"
 #include "proxy/tls/password.h"
 #include "sluice/config/v1/proxy.pb.h"
 
@@ -24,14 +25,18 @@ struct ListenerRuntime {
 struct Runtime {
   std::vector<ListenerRuntime> listeners;  // as in the configuration
   std::shared_ptr<const drive::DialSettings> dial;
-  std::shared_ptr<const policy::Policy> policy;  // null: none is configured
-  std::vector<std::string> warnings;             // about the policy, for the operator
-  uint32_t flows_max = 0;                        // of the process
-  uint32_t flows_per_source_max = 0;             // of the process; 0 = no limit
+  std::shared_ptr<const policy::Policy> policy;                    // null: none is configured
+  std::shared_ptr<const config::v1::TenantPolicy> policy_message;  // that it was made of
+  std::vector<std::string> warnings;                               // about the policy, for the operator
+  uint32_t flows_max = 0;                                          // of the process
+  uint32_t flows_per_source_max = 0;                               // of the process; 0 = no limit
 };
 
 // `checked` is a loaded configuration. Fails when a file it names cannot be used.
-// `generation` counts the loads of this process.
-base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked, uint64_t generation);
+// `policy` is null when none is configured.
+base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked, const PolicyInput* policy);
+
+// Whether the programs would start with it: what make_runtime() would say with the policy as configured.
+base::Status check(const config::v1::Proxy& checked);
 
 }  // namespace sluice::pop

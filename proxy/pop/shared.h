@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "proxy/base/ip.h"
+#include "proxy/pop/flow_notices.h"
 
 namespace sluice::pop {
 
@@ -49,6 +50,7 @@ struct Shared {
   std::atomic<uint32_t> open_flows{0};
   std::atomic<bool> draining{false};
   SourceCounts sources;
+  FlowNotices notices;
 };
 
 }  // namespace sluice::pop

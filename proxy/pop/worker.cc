@@ -93,6 +93,10 @@ void Worker::on_ready() {
   if (unvisited_ > 0) loop.soon(*this);
 }
 
+void Worker::append(events::v1::Record record) {
+  loop.post([this, record = std::move(record)] { spool_->append(record); });
+}
+
 void Worker::stop_listening() {
   loop.post([this] {
     listeners_.clear();
@@ -219,6 +223,7 @@ void Worker::begin_event(flow::FlowRecord& record) {
 void Worker::write_record(flow::FlowRecord& record, flow::Record::State state) {
   ++record.revision;
   const bool final = state == flow::Record::State::kClosed;
+  shared_.notices.on_record(record);
   builder_->build(record, final ? events::v1::STATE_CLOSED : events::v1::STATE_OPEN, loop.now(), base::wall_now(),
                   event_);
   spool_->append_event(record.event_counter, final, event_);

@@ -37,6 +37,8 @@ class Worker : public drive::FlowHost, public drive::TunnelHost, private net::Ti
 
   void start();
   void apply(std::shared_ptr<const Runtime> runtime);
+  // Puts a record that is no flow's into the spool.
+  void append(events::v1::Record record);
   void stop_listening();
   void close_flows(flow::CloseReason reason);
   void stop_and_join();

@@ -1,84 +1,23 @@
 #include "proxy/report/shipper.h"
 
-#include <fstream>
-#include <iterator>
 #include <thread>
 #include <unordered_set>
 #include <vector>
 
-#include "proxy/base/ip.h"
 #include "proxy/base/text.h"
+#include "proxy/report/channel.h"
 #include "proxy/report/delivery.h"
 #include "proxy/report/limits.h"
 #include "proxy/report/publish_stream.h"
 
 namespace sluice::report {
 
-namespace {
-
-bool is_loopback(const std::string& address) {
-  if (address.starts_with("unix:")) return true;
-  if (const auto endpoint = base::Endpoint::parse(address)) {
-    const base::IpAddress ip = endpoint->address.unmapped();
-    return ip.is_v4() ? ip.v4_host_order() >> 24 == 127 : ip == *base::IpAddress::parse("::1");
-  }
-  return base::equal_ignore_case(address.substr(0, address.rfind(':')), "localhost");
-}
-
-base::Result<std::string> read_pem(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (!in || text.find("-----BEGIN ") == std::string::npos)
-    return base::Error{"events.tls: " + path + " is not a readable PEM file"};
-  return text;
-}
-
-base::Result<std::shared_ptr<grpc::ChannelCredentials>> credentials_of(const ShipperOptions& options) {
-  if (!options.tls) {
-    if (!is_loopback(options.address)) {
-      return base::Error{"events.address " + options.address +
-                         " is not loopback: events.tls (certificate, key, ca) is required"};
-    }
-    return grpc::InsecureChannelCredentials();
-  }
-  auto certificate = read_pem(options.tls->certificate);
-  if (!certificate) return certificate.error();
-  auto key = read_pem(options.tls->key);
-  if (!key) return key.error();
-  auto ca = read_pem(options.tls->ca);
-  if (!ca) return ca.error();
-  grpc::SslCredentialsOptions ssl;
-  ssl.pem_cert_chain = *std::move(certificate);
-  ssl.pem_private_key = *std::move(key);
-  ssl.pem_root_certs = *std::move(ca);
-  return grpc::SslCredentials(ssl);
-}
-
-grpc::ChannelArguments channel_arguments() {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(keepalive_interval.count()));
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(keepalive_timeout.count()));
-  // An idle stream is still watched.
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  // Our back-off paces reconnects; the channel's must not add to it.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, static_cast<int>(backoff_min.count()));
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(backoff_min.count()));
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(connect_timeout.count()));
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  // A proxy does not send its own events through somebody's http_proxy.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return arguments;
-}
-
-}  // namespace
-
 // Owns the thread, the channel and a Delivery for every spool not yet drained.
 class Shipper::Impl {
  public:
-  Impl(SpoolRoot& root, const ShipperOptions& options, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+  Impl(SpoolRoot& root, const ShipperOptions& options, const std::shared_ptr<grpc::Channel>& channel)
       : root_(root),
-        stub_(
-            events::v1::Ingest::NewStub(grpc::CreateCustomChannel(options.address, credentials, channel_arguments()))),
+        stub_(events::v1::Ingest::NewStub(channel)),
         random_(options.seed != 0 ? options.seed : base::random_u64()) {
     thread_ = std::thread([this] { run(); });
     root_.set_listener([this] { inbox_.wake(); });
@@ -195,9 +134,9 @@ class Shipper::Impl {
 };
 
 base::Result<std::unique_ptr<Shipper>> Shipper::create(SpoolRoot& root, ShipperOptions options) {
-  auto credentials = credentials_of(options);
-  if (!credentials) return credentials.error();
-  return std::unique_ptr<Shipper>(new Shipper(std::make_unique<Impl>(root, options, *credentials)));
+  const auto channel = open_channel(options.address, options.tls, "events");
+  if (!channel) return channel.error();
+  return std::unique_ptr<Shipper>(new Shipper(std::make_unique<Impl>(root, options, *channel)));
 }
 
 Shipper::Shipper(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

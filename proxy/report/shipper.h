@@ -9,14 +9,9 @@
 
 #include "proxy/base/result.h"
 #include "proxy/report/spool_root.h"
+#include "proxy/report/tls_files.h"
 
 namespace sluice::report {
-
-struct TlsFiles {
-  std::string certificate;  // PEM files: our certificate, its key, and what the store's certificate must chain to
-  std::string key;
-  std::string ca;
-};
 
 struct ShipperOptions {
   std::string address;  // host:port of the store's ingest

@@ -2,8 +2,10 @@
 // What the other side's certificate says, as plain values.
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "proxy/base/result.h"
 #include "proxy/base/time.h"
 #include "proxy/tls/digest.h"
 #include "proxy/tls/identity.h"
@@ -24,5 +26,8 @@ struct PeerCertificate {
     return uris.size() == 1 ? parse_identity(uris.front()) : std::nullopt;
   }
 };
+
+// The first certificate of a PEM text, which somebody else has verified.
+base::Result<PeerCertificate> parse_peer_certificate(std::string_view pem);
 
 }  // namespace sluice::tls

@@ -1,6 +1,7 @@
 """A certificate authority for tests, made with the openssl command."""
 import pathlib
 import subprocess
+from urllib.parse import quote
 
 
 def _openssl(*arguments):
@@ -21,10 +22,17 @@ class Authority:
 
     def issue(self, *names, days=30):
         """(certificate, key) of a server with these DNS names or addresses."""
-        certificate, key = self.directory / f"{names[0]}.crt", self.directory / f"{names[0]}.key"
         kinds = ",".join(("IP:" if name.replace(".", "").isdigit() or ":" in name else "DNS:") + name for name in names)
+        return self._issue(names[0], kinds, days)
+
+    def issue_device(self, device, user, tenant="default"):
+        """(certificate, key) of a device."""
+        return self._issue(device, f"URI:sluice://{tenant}/device/{device}?user={quote(user, safe='-._~')}", 30)
+
+    def _issue(self, name, alternative_names, days):
+        certificate, key = self.directory / f"{name}.crt", self.directory / f"{name}.key"
         _openssl("req", "-x509", "-CA", self.certificate, "-CAkey", self.key, "-newkey", "ec", "-pkeyopt",
-                 "ec_paramgen_curve:P-256", "-nodes", "-days", days, "-subj", f"/CN={names[0]}", "-keyout", key,
-                 "-out", certificate, "-addext", f"subjectAltName={kinds}",
+                 "ec_paramgen_curve:P-256", "-nodes", "-days", days, "-subj", f"/CN={name}", "-keyout", key,
+                 "-out", certificate, "-addext", f"subjectAltName={alternative_names}",
                  "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth,clientAuth")
         return certificate, key
