@@ -26,23 +26,26 @@ class Load;
 
 class Flow : private drive::DialHandler, private net::StreamHandler {
  public:
-  Flow(Load& load) : load_(load) {}
+  explicit Flow(Load& load) : load_(load) {}
   void start();
 
  private:
   void on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone result) override;
   void on_stream(net::Stream& stream) override;
+  void count(std::string_view bytes);
 
   Load& load_;
   std::unique_ptr<drive::Dialling> dialling_;
   std::unique_ptr<net::Stream> stream_;
-  uint64_t received_ = 0;
+  std::string head_;       // until it is whole
+  uint64_t received_ = 0;  // of the body
+  bool in_body_ = false;
   bool over_ = false;
 };
 
 class Load : public drive::TunnelWatcher, private net::Ready {
  public:
-  explicit Load(const Options& options) : options(options), buffer(size_t{64} << 10) {
+  explicit Load(const Options& wanted) : options(wanted), buffer(size_t{64} << 10) {
     resolver_ = std::move(*net::Resolver::create(loop, {}));
     tls::ClientOptions tls;
     tls.trust = options.ca;
@@ -55,8 +58,7 @@ class Load : public drive::TunnelWatcher, private net::Ready {
     drive::TunnelClientSettings settings{{{"pop", wire::parse_authority(options.pop).value()}}, *context, dial};
     client = std::make_unique<drive::TunnelClient>(loop, *resolver_, std::move(settings), *this);
     authority = wire::parse_authority(options.target).value();
-    request = "GET /" + std::to_string(options.body_bytes) +
-              " HTTP/1.1\r\nHost: origin.test\r\nConnection: " + (options.hold ? "keep-alive" : "close") + "\r\n\r\n";
+    request = "GET /" + std::to_string(options.body_bytes) + " HTTP/1.1\r\nHost: origin.test\r\n\r\n";
   }
   void run() {
     client->start();
@@ -127,15 +129,28 @@ void Flow::on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone result
   on_stream(*stream_);
 }
 
+void Flow::count(std::string_view bytes) {
+  if (in_body_) {
+    received_ += bytes.size();
+    return;
+  }
+  head_ += bytes;
+  const size_t end = head_.find("\r\n\r\n");
+  if (end == std::string::npos) return;
+  in_body_ = true;
+  received_ = head_.size() - end - 4;
+  head_.clear();
+}
+
 void Flow::on_stream(net::Stream&) {
   while (!over_ && stream_->readable()) {
     const net::IoResult result = stream_->read(load_.buffer);
     if (result.kind == net::IoResult::Kind::kBlocked) return;
-    received_ += result.bytes;
-    const bool whole = received_ > load_.options.body_bytes;
-    if (result.kind == net::IoResult::Kind::kMoved && !(load_.options.hold && whole)) continue;
+    count(std::string_view(reinterpret_cast<const char*>(load_.buffer.data()), result.bytes));
+    const bool whole = received_ == load_.options.body_bytes;
+    if (result.kind == net::IoResult::Kind::kMoved && !whole) continue;
     over_ = true;
-    load_.body_bytes += std::min(received_, load_.options.body_bytes);
+    load_.body_bytes += received_;
     if (!load_.options.hold) stream_.reset();
     return load_.ended(whole);
   }
