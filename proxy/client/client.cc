@@ -41,6 +41,22 @@ base::Result<std::shared_ptr<const Runtime>> load_runtime(const config::v1::Clie
   return make_runtime(client, std::move(*policy));
 }
 
+base::Status add_pops(const config::v1::Client& client, Worker::Options& options) {
+  if (client.pops().empty()) return base::Unit{};
+  for (const auto& pop : client.pops()) {
+    const base::Endpoint endpoint = config::endpoint_of(pop.address());
+    options.pops.push_back({pop.name(), {endpoint.address.to_string(), endpoint.address, endpoint.port}});
+  }
+  tls::ClientOptions identity;
+  identity.trust = client.pops(0).tls().ca();
+  identity.certificate = client.pops(0).tls().certificate();
+  identity.key = client.pops(0).tls().key();
+  auto context = tls::ClientContext::make(identity);
+  if (!context) return context.error();
+  options.identity = std::move(*context);
+  return base::Unit{};
+}
+
 // What the worker is built around cannot change under it; the rest of the configuration can.
 std::string fixed_part_changed(const config::v1::Client& now, const config::v1::Client& next) {
   using google::protobuf::util::MessageDifferencer;
@@ -48,6 +64,11 @@ std::string fixed_part_changed(const config::v1::Client& now, const config::v1::
   if (now.tenant() != next.tenant()) return "tenant";
   if (!MessageDifferencer::Equals(now.spool(), next.spool())) return "spool";
   if (!MessageDifferencer::Equals(now.client_log(), next.client_log())) return "client_log";
+  if (!MessageDifferencer::Equals(now.hooks(), next.hooks())) return "hooks";
+  if (!std::equal(now.pops().begin(), now.pops().end(), next.pops().begin(), next.pops().end(),
+                  [](const auto& a, const auto& b) { return MessageDifferencer::Equals(a, b); })) {
+    return "pops";
+  }
   if (!MessageDifferencer::Equals(now.events(), next.events())) return "events";
   if (!MessageDifferencer::Equals(now.health(), next.health())) return "health";
   if (!std::equal(now.direct().dns_servers().begin(), now.direct().dns_servers().end(),
@@ -111,6 +132,13 @@ base::Status Client::start_worker() {
   options.builder.observed_by = client.name();
   options.client_log = client.client_log();
   options.dns_servers.assign(client.direct().dns_servers().begin(), client.direct().dns_servers().end());
+  if (auto status = add_pops(client, options); !status) return status.error();
+  if (!client.hooks().notify().empty()) {
+    auto notifier =
+        Notifier::create({client.hooks().notify().begin(), client.hooks().notify().end()}, client.hooks().user());
+    if (!notifier) return notifier.error();
+    options.notifier = std::move(*notifier);
+  }
   auto worker = Worker::create(*spools_, std::move(options), *runtime);
   if (!worker) return worker.error();
   worker_ = std::move(*worker);

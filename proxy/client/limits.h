@@ -24,6 +24,11 @@ constexpr size_t last_good_bytes_max = size_t{64} << 20;
 constexpr base::Duration spool_retry{100};     // between tries while the disk refuses
 constexpr base::Duration store_drain{10'000};  // at shutdown, for the store to acknowledge; the rest is kept on disk
 
+// The same refusal is shown once in this time: a page asks for a blocked host many times.
+constexpr base::Duration notice_pause{10'000};
+constexpr size_t notices_remembered_max = 256;
+constexpr uint32_t notifiers_running_max = 8;  // hook processes at a time; above, notices are dropped
+
 // SO_MARK of the client's own connections, so that its capture leaves them alone: "slce" as a number nobody else uses.
 constexpr uint32_t own_mark = 0x736c6365;
 

@@ -1,5 +1,6 @@
 #include "proxy/client/worker.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,6 +37,11 @@ class NoTunnel : public drive::Dialling {
   drive::DialHandler& handler_;
 };
 
+// A person waits for it and deserves to know.
+bool is_refused(const flow::FlowRecord& record) {
+  return record.close_reason == flow::CloseReason::kPolicyBlock || record.action == flow::Verdict::kBlock;
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<Worker>> Worker::create(report::SpoolRoot& spools, Options options,
@@ -56,6 +62,12 @@ base::Result<std::unique_ptr<Worker>> Worker::create(report::SpoolRoot& spools, 
   auto log = ClientLog::open(worker->options_.client_log, worker->options_.builder);
   if (!log) return log.error();
   worker->log_ = std::move(*log);
+  if (!worker->options_.pops.empty()) {
+    drive::TunnelClientSettings settings{worker->options_.pops, *worker->options_.identity, worker->runtime_->dial};
+    drive::TunnelWatcher& watcher = *worker;
+    worker->tunnel_ =
+        std::make_unique<drive::TunnelClient>(worker->loop, worker->resolver, std::move(settings), watcher);
+  }
   worker->builder_ = std::make_unique<report::EventBuilder>(worker->options_.builder);
   return worker;
 }
@@ -99,6 +111,7 @@ base::Result<base::Endpoint> Worker::listen_for_captured(const base::Endpoint& a
 }
 
 void Worker::start() {
+  if (tunnel_) loop.post([this] { tunnel_->start(); });
   thread_ = std::thread([this] { loop.run(); });
 }
 
@@ -129,6 +142,7 @@ void Worker::stop_and_join() {
   waiting_.clear();
   ended_.clear();
   flows_.clear();
+  tunnel_.reset();
   spool_.reset();  // flushes, and leaves the rest to the shipper
 }
 
@@ -184,14 +198,16 @@ void Worker::authenticate(drive::FlowDriver& driver, std::weak_ptr<void>, std::s
   driver.authenticated(false);  // nobody is asked for a password here
 }
 
-std::unique_ptr<drive::Dialling> Worker::dial_tunnel(flow::Dial&&, drive::DialHandler& handler) {
+std::unique_ptr<drive::Dialling> Worker::dial_tunnel(flow::Dial&& dial, drive::DialHandler& handler) {
+  if (tunnel_) return tunnel_->dial(std::move(dial), handler);
   return std::make_unique<NoTunnel>(handler);
 }
 
 void Worker::announce(drive::FlowDriver& driver, policy::Line line) {
   Flow& flow = flows_[driver.index];
   flow.announced = true;
-  log_->decided(driver.record(), line, 0, flow.uid, loop.now(), base::wall_now());
+  const auto session = static_cast<uint32_t>(tunnel_ ? tunnel_->tunnels_made() : 0);
+  log_->decided(driver.record(), line, session, flow.uid, loop.now(), base::wall_now());
 }
 
 void Worker::flow_ended(drive::FlowDriver& driver, flow::CloseReason, const drive::FlowTotals&) {
@@ -199,6 +215,7 @@ void Worker::flow_ended(drive::FlowDriver& driver, flow::CloseReason, const driv
   const size_t index = driver.index;
   metrics_.count_flow(record, loop.now() - record.started);
   if (flows_[index].announced) log_->closed(record, flows_[index].uid, loop.now(), base::wall_now());
+  if (options_.notifier && is_refused(record)) options_.notifier->refused(record.host, record.policy, loop.now());
   ended_.push_back(std::move(flows_[index].driver));
   if (index + 1 < flows_.size()) {
     flows_[index] = std::move(flows_.back());
@@ -227,6 +244,21 @@ void Worker::end_turn() {
   }
   spool_accepts_.store(spool_->accepting(), std::memory_order_relaxed);
   ended_.clear();
+}
+
+void Worker::on_tunnel_state() {
+  using State = drive::TunnelClient::State;
+  const State state = tunnel_->state();
+  const bool up = state == State::kUp;
+  metrics_.tunnel_up.store(up ? 1 : 0, std::memory_order_relaxed);
+  metrics_.tunnels_made.store(tunnel_->tunnels_made(), std::memory_order_relaxed);
+  if (up) {
+    spdlog::info("tunnel up to PoP {}", tunnel_->pop());
+  } else if (state == State::kDown) {
+    spdlog::warn("no tunnel: {}", tunnel_->problem());
+  } else {
+    spdlog::info("connecting to a PoP");
+  }
 }
 
 void Worker::on_timer() {}  // the turn's end tries again

@@ -13,9 +13,11 @@
 #include "proxy/base/result.h"
 #include "proxy/client/client_log.h"
 #include "proxy/client/metrics.h"
+#include "proxy/client/notifier.h"
 #include "proxy/client/process_finder.h"
 #include "proxy/client/runtime.h"
 #include "proxy/drive/flow_driver.h"
+#include "proxy/drive/tunnel_client.h"
 #include "proxy/net/listener.h"
 #include "proxy/report/event_builder.h"
 #include "proxy/report/spool_writer.h"
@@ -23,12 +25,15 @@
 namespace sluice::client {
 
 // Created, started, stopped and destroyed by Client, on its thread; everything private runs on the worker's own.
-class Worker : public drive::FlowHost, private net::Timer {
+class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net::Timer {
  public:
   struct Options {
     report::BuilderContext builder;  // producer_id is filled in here
     config::v1::ClientLog client_log;
     std::vector<std::string> dns_servers;
+    std::vector<drive::TunnelClientSettings::Pop> pops;
+    std::optional<tls::ClientContext> identity;  // with pops
+    std::unique_ptr<Notifier> notifier;          // null: nobody is told
   };
 
   static base::Result<std::unique_ptr<Worker>> create(report::SpoolRoot& spools, Options options,
@@ -71,6 +76,7 @@ class Worker : public drive::FlowHost, private net::Timer {
   void announce(drive::FlowDriver& driver, policy::Line line) override;
   void flow_ended(drive::FlowDriver& driver, flow::CloseReason reason, const drive::FlowTotals& totals) override;
 
+  void on_tunnel_state() override;
   void on_timer() override;  // the disk refused a moment ago
   // `captured`: the original destination of a redirected connection.
   void accept(int fd, const base::Endpoint& peer, const base::Endpoint& local, std::optional<base::Endpoint> captured);
@@ -87,7 +93,8 @@ class Worker : public drive::FlowHost, private net::Timer {
   std::unique_ptr<ClientLog> log_;
   std::unique_ptr<report::SpoolWriter> spool_;
   std::unique_ptr<report::EventBuilder> builder_;
-  events::v1::PageEvent event_;  // reused
+  events::v1::PageEvent event_;                  // reused
+  std::unique_ptr<drive::TunnelClient> tunnel_;  // null: no PoP is configured; outlives the flows
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::vector<Flow> flows_;
   std::vector<drive::FlowDriver*> waiting_;  // for their records to be written

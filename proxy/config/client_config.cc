@@ -1,5 +1,7 @@
 #include "proxy/config/client_config.h"
 
+#include <google/protobuf/util/message_differencer.h>
+
 #include <algorithm>
 #include <set>
 
@@ -32,6 +34,9 @@ void check_pops(Checks& checks, v1::Client& client) {
     }
     checks.endpoint(path + ".address", pop.address(), Checks::Port::kGiven);
     checks.tls(path + ".tls", *pop.mutable_tls());
+    if (!google::protobuf::util::MessageDifferencer::Equals(pop.tls(), client.pops(0).tls())) {
+      checks.problem(path + ".tls", "must name the same files as pops[0].tls: a device has one identity");
+    }
   }
 }
 
@@ -78,6 +83,17 @@ void check_capture(Checks& checks, v1::Capture& capture) {
   }
 }
 
+void check_hooks(Checks& checks, const v1::Hooks& hooks) {
+  if (!hooks.notify().empty() && !hooks.notify(0).starts_with('/')) {
+    checks.problem("hooks.notify",
+                   "begins with the absolute name of a program, for example /usr/bin/notify-send, found " +
+                       backquoted(hooks.notify(0)));
+  }
+  if (!hooks.user().empty() && hooks.notify().empty()) {
+    checks.problem("hooks.user", "runs nothing without `hooks.notify`");
+  }
+}
+
 void check_direct(Checks& checks, v1::DirectSettings& direct) {
   checks.resolve("direct.resolve", direct.resolve());
   direct.set_connect_timeout_ms(
@@ -103,6 +119,7 @@ void check_client(Checks& checks, v1::Client& client) {
   check_client_log(checks, *client.mutable_client_log());
   checks.spool(*client.mutable_spool(), spool_bytes_default, {"drop_oldest", "refuse_new_flows"});
   if (client.has_events()) checks.event_store(*client.mutable_events());
+  check_hooks(checks, client.hooks());
   check_direct(checks, *client.mutable_direct());
   v1::ClientLimits& limits = *client.mutable_limits();
   limits.set_flows(checks.number32("limits.flows", limits.flows(), {20'000, 1, flows_max}));

@@ -94,17 +94,18 @@ class Store:
         return programs.run([programs.BIN / "sluicectl", "--server", f"unix:{self.socket}", *arguments],
                             self.directory, seconds=seconds)
 
-    def search(self, query="", limit=1000):
+    def search(self, query="", limit=1000, view="primary"):
         """The events that `sluicectl events search` prints as NDJSON, newest first."""
-        done = self.ctl("events", "search", query, "--last", "1h", "--format", "ndjson", "--limit", str(limit))
+        done = self.ctl("events", "search", query, "--last", "1h", "--format", "ndjson", "--limit", str(limit),
+                        "--view", view)
         if done.returncode != 0:
             raise AssertionError(f"search {query!r} ended with {done.returncode}: {done.stderr}")
         return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
 
-    def wait_for_events(self, query, count=1, final=True, seconds=None):
+    def wait_for_events(self, query, count=1, final=True, seconds=None, view="primary"):
         """Waits until exactly `count` events match and, with `final`, none of them is open any more."""
         def arrived():
-            events = self.search(query)
+            events = self.search(query, view=view)
             if len(events) > count:
                 raise AssertionError(f"{query!r} finds {len(events)} events instead of {count}: {events}")
             if len(events) == count and not (final and any(event["state"] == "open" for event in events)):

@@ -1,0 +1,167 @@
+"""Steering client and PoP together: which way a flow goes, what both say about it, and what happens when a PoP dies."""
+import json
+import pathlib
+import shutil
+import tempfile
+import unittest
+
+from tests.support import certificates, clients, h2_tunnel, hello, origins, programs, stack, wait
+
+
+def policy(ports, mode="direct", at="client", fail="open", blocked=()):
+    return {
+        "tenant": "default",
+        "steering_configurations": [{
+            "name": "default", "web_ports": ports, "bypass_exceptions_at": at, "fail": fail,
+            "exceptions": [{"name": "Dropbox", "certificate_pinned_app": {"app": "Dropbox", "mode": mode}}]}],
+        "unknown_protocol": "splice",
+        "realtime_policies": [{"name": "Block bad", "match": {"domains": ["no.example", *blocked]}, "action": "block"}]}
+
+
+class ClientTunnel(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="sluice-steer-")))
+        cls.tls = h2_tunnel.make_authorities(cls.directory)
+        certificate, key = h2_tunnel.issue(cls.directory)
+        cls.identity = {"certificate": str(certificate), "key": str(key), "ca": str(cls.directory / "service-root.crt")}
+        authority = certificates.Authority(cls.directory / "origin")
+        cls.authority = authority.certificate
+        cls.origin = origins.TlsOrigin(*authority.issue("*.dropbox.com", "*.steer.test"))
+        cls.addClassCleanup(cls.origin.close)
+        cls.heard = []
+        cls.raw = origins.Script(lambda connection: cls.heard.append(connection.recv()))
+        cls.addClassCleanup(cls.raw.close)
+        for name in ("dropbox", "surf"):
+            shutil.copy(shutil.which("curl"), cls.directory / name)
+        cls.store = stack.Store(cls.directory).start()
+        cls.addClassCleanup(cls.store.program.stop)
+        cls.count = 0
+
+    def write(self, path, **settings):
+        stack.write_configuration(path, policy([self.origin.port, self.raw.port], **settings))
+
+    def start_pop(self, name, **settings):
+        folder = self.directory / f"{name}{self.count}"
+        folder.mkdir()
+        self.write(folder / "policy.yaml", **settings)
+        proxy = stack.Proxy(folder, self.store, [self.origin.port, self.raw.port], name=name, policy="policy.yaml",
+                            listeners=[{"name": "tunnel", "address": "127.0.0.1:0", "kind": "tunnel", "tls": self.tls}],
+                            origin={"resolve": {"dropbox.com": "127.0.0.1", "steer.test": "127.0.0.1"}})
+        proxy.start()
+        self.addCleanup(lambda: proxy.program.running() and proxy.program.stop())
+        return proxy
+
+    def start(self, pops=("pop-a",), hook=None, **settings):
+        type(self).count += 1
+        folder = self.directory / f"client{self.count}"
+        folder.mkdir()
+        self.write(folder / "policy.yaml", **settings)
+        pops = [self.start_pop(name, **settings) for name in pops]
+        changes = {"hooks": {"notify": hook}} if hook else {}
+        client = stack.Client(
+            folder, name="laptop-7", policy="policy.yaml", events={"address": self.store.ingest},
+            direct={"resolve": {"dropbox.com": "127.0.0.1", "steer.test": "127.0.0.1"}},
+            pops=[{"name": pop.settings["name"], "address": "%s:%d" % pop.address, "tls": self.identity}
+                  for pop in pops], **changes)
+        client.start()
+        self.addCleanup(lambda: client.program.running() and client.program.stop())
+        client.program.wait_for_line("tunnel up")
+        return client, pops
+
+    def fetch(self, client, app, host, size=1000):
+        return programs.run([self.directory / app, "-sS", "--cacert", self.authority, "--proxy",
+                             "http://%s:%d" % client.address, "-o", "/dev/null", "-w", "%{http_code}",
+                             f"https://{host}:{self.origin.port}/bytes/{size}"])
+
+    def events(self, host, count):
+        return {event["origin"]: event for event in self.store.wait_for_events(f"host eq {host}", count, view="all")}
+
+    def test_mode_and_place_of_exceptions(self):
+        direct = "Bypassing connection from process"
+        tunnelled = "Bypassing connection by tunneling from process"
+        for mode, at, line, by_pop in (("direct", "client", direct, False), ("direct", "cloud", direct, True),
+                                       ("tunnel", "client", tunnelled, True), ("tunnel", "cloud", tunnelled, True)):
+            with self.subTest(mode=mode, at=at):
+                client, _ = self.start(mode=mode, at=at)
+                host = f"{mode}-{at}.dropbox.com"
+                done = self.fetch(client, "dropbox", host)
+                self.assertEqual(done.stdout, "200", done.stderr)
+                client.wait_for_log(f"BypassAppMgr {line}: dropbox, host: {host}")
+                views = self.events(host, 2 if by_pop else 1)
+                mine = views["client"]
+                self.assertEqual(mine["bypass_mode"], "tunnel" if by_pop else "direct")
+                self.assertEqual((mine["primary"], mine["bypass_traffic"]), ("no" if by_pop else "yes", "yes"))
+                if by_pop:
+                    pop = views["pop"]
+                    self.assertEqual(pop["correlation_id"], mine["correlation_id"])
+                    self.assertEqual({name: pop.get(name) for name in (
+                        "primary", "action", "policy", "process_name", "device_id", "client_verdict", "bypass_traffic",
+                        "client_bytes", "server_bytes")},
+                        {"primary": "yes", "action": "bypass", "policy": "Dropbox", "process_name": "dropbox",
+                         "device_id": "laptop-7", "client_verdict": "bypass", "bypass_traffic": "yes",
+                         "client_bytes": mine["client_bytes"], "server_bytes": mine["server_bytes"]})
+
+    def test_steered_flows_are_the_pops_to_record_and_untouched(self):
+        client, _ = self.start()
+        self.assertEqual(self.fetch(client, "surf", "www.steer.test", 300_000).stdout, "200")
+        client.wait_for_log("nsTunnel TLS [sessId 1] Tunneling flow from addr: 127.0.0.1:")
+        self.assertIn("pop", self.events("www.steer.test", 1))
+        for line in client.jsonl.read_text().splitlines():
+            self.assertEqual(json.loads(line)["action"], "allow")
+
+    def test_pop_blocks_and_the_person_hears_of_it(self):
+        shown = self.directory / "shown.txt"
+        hook = self.directory / "hook"
+        hook.write_text(f"#!/bin/sh\nprintf '%s|%s\\n' \"$1\" \"$2\" >> {shown}\n")
+        hook.chmod(0o755)
+        client, _ = self.start(blocked=["bad.steer.test"], hook=[str(hook)])
+        connections = self.origin.finished
+        self.assertNotEqual(self.fetch(client, "surf", "bad.steer.test").returncode, 0)
+        wait.until(lambda: shown.exists() and "bad.steer.test is blocked by Block bad" in shown.read_text(),
+                   "the hook to be run")
+        event = self.events("bad.steer.test", 1)["pop"]
+        self.assertEqual((event["action"], event["policy"]), ("block", "Block bad"))
+        self.assertEqual(self.origin.finished, connections)
+
+    def test_another_pop_takes_over_and_without_any_the_policy_decides(self):
+        for fail in ("open", "closed"):
+            with self.subTest(fail):
+                client, pops = self.start(pops=("pop-a", "pop-b"), fail=fail)
+                self.assertEqual(self.fetch(client, "surf", f"one-{fail}.steer.test").stdout, "200")
+                used = client.program.wait_for_line(r"tunnel up to PoP (\S+)").group(1)
+                seen = len(client.program.lines)
+                for pop in pops:
+                    if pop.settings["name"] == used:
+                        pop.program.kill()
+                client.program.wait_for_line("tunnel up to PoP", start=seen)
+                self.assertEqual(self.fetch(client, "surf", f"two-{fail}.steer.test").stdout, "200")
+                for pop in pops:
+                    if pop.program.running():
+                        pop.program.kill()
+                client.program.wait_for_line("no tunnel:", start=seen)
+                done = self.fetch(client, "surf", f"three-{fail}.steer.test")
+                if fail == "open":
+                    self.assertEqual(done.stdout, "200", done.stderr)
+                    event = self.events("three-open.steer.test", 1)["client"]
+                    self.assertEqual((event["bypass_reason_code"], event["primary"]), ("fail_open", "yes"))
+                else:
+                    self.assertNotEqual(done.returncode, 0)
+                    event = self.events("three-closed.steer.test", 1)["client"]
+                    self.assertEqual((event["action"], event["close_reason"]), ("block", "tunnel_lost"))
+
+    def test_the_hello_arrives_as_it_was_sent(self):
+        client, _ = self.start(mode="tunnel")
+        sent = hello.captured("raw.dropbox.com")
+        sock, reply = clients.connect(client.address, "raw.dropbox.com", self.raw.port)
+        with sock:
+            self.assertEqual(reply.status, 200)
+            sock.sendall(sent)
+            wait.until(lambda: len(b"".join(self.heard)) >= len(sent), "the hello at the origin")
+        self.assertEqual(b"".join(self.heard), sent)
+
+
+if __name__ == "__main__":
+    unittest.main()
