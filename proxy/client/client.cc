@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "proxy/client/limits.h"
 #include "proxy/config/proxy_config.h"
@@ -32,6 +33,7 @@ void announce(const Runtime& runtime) {
 }
 
 base::Result<std::shared_ptr<const Runtime>> load_runtime(const config::v1::Client& client, uint64_t generation) {
+  if (client.policy().empty()) return make_runtime(client, no_policy(client.tenant()));
   auto policy = load_policy(client.policy(), generation);
   if (!policy) return policy.error();
   if (policy->policy->tenant() != client.tenant()) {
@@ -62,6 +64,7 @@ std::string fixed_part_changed(const config::v1::Client& now, const config::v1::
   using google::protobuf::util::MessageDifferencer;
   if (now.name() != next.name()) return "name";
   if (now.tenant() != next.tenant()) return "tenant";
+  if (now.state() != next.state()) return "state";
   if (!MessageDifferencer::Equals(now.spool(), next.spool())) return "spool";
   if (!MessageDifferencer::Equals(now.client_log(), next.client_log())) return "client_log";
   if (!MessageDifferencer::Equals(now.hooks(), next.hooks())) return "hooks";
@@ -91,13 +94,14 @@ base::Result<std::unique_ptr<Client>> Client::start(config::LoadedClient config)
   raise_descriptor_limit();
   std::unique_ptr<Client> client(new Client(std::move(config)));
   for (const auto step : {&Client::start_spool, &Client::start_worker, &Client::start_shipper, &Client::start_health,
-                          &Client::start_capture}) {
+                          &Client::start_control, &Client::start_capture}) {
     if (auto status = (client.get()->*step)(); !status) return status.error();
   }
   return client;
 }
 
 Client::~Client() {
+  control_.reset();
   capture_.reset();
   health_.reset();
   if (worker_) worker_->stop_and_join();
@@ -172,9 +176,59 @@ CaptureRules Client::capture_rules(const config::v1::Client& client, const Runti
   return rules;
 }
 
+base::Status Client::start_control() {
+  const config::v1::Client& client = config_.message;
+  ControlOptions options;
+  for (const auto& pop : client.pops()) {
+    if (pop.control().empty()) continue;
+    options.pops.push_back({pop.control(), {pop.tls().certificate(), pop.tls().key(), pop.tls().ca()}});
+  }
+  if (options.pops.empty()) return base::Unit{};
+  std::error_code error;
+  std::filesystem::create_directories(client.state(), error);
+  if (error) return base::Error{"state: cannot make the folder " + client.state() + ": " + error.message()};
+  options.last_good_file = client.state() + "/policy.pb";
+  const flow::Device& device = *runtime_->steering->device;
+  options.device.set_hostname(device.hostname);
+  options.device.set_device_os(device.os);
+  options.device.set_client_version(device.client_version);
+  ControlHandlers handlers;
+  handlers.on_policy = [this](const ReceivedPolicy& received) { obey(received); };
+  handlers.on_notice = [this](const control::v1::FlowNotice& notice) { worker_->show(notice); };
+  handlers.on_connection = [this](bool connected, const std::string& why) {
+    if (controlled_.exchange(connected) == connected) return;
+    if (connected) spdlog::info("control service connected");
+    if (!connected) spdlog::warn("no control service, the last policy stays: {}", why);
+  };
+  auto control = ControlClient::start(std::move(options), std::move(handlers));
+  if (!control) return control.error();
+  control_ = std::move(*control);
+  return base::Unit{};
+}
+
+void Client::obey(const ReceivedPolicy& received) {
+  const std::lock_guard lock(mutex_);
+  pushed_ = received.policy;
+  runtime_ = make_runtime(config_.message, {pushed_, {}, {}});
+  worker_->apply(runtime_);
+  generation_.store(received.generation, std::memory_order_relaxed);
+  spdlog::info("policy {} from PoP {} applied", pushed_->version(), received.pop);
+  if (const auto status = recapture(); !status) spdlog::error("{}", status.error().message);
+}
+
+base::Status Client::recapture() {
+  if (capture_ == nullptr || capture_->rules() == capture_rules(config_.message, *runtime_)) return base::Unit{};
+  capture_.reset();
+  auto capture = Capture::install(capture_rules(config_.message, *runtime_));
+  if (!capture) return capture.error();
+  capture_ = std::move(*capture);
+  return base::Unit{};
+}
+
 // Last: before, a connection brought here would find nobody.
 base::Status Client::start_capture() {
   if (capture_port_ == 0) return base::Unit{};
+  const std::lock_guard lock(mutex_);
   auto capture = Capture::install(capture_rules(config_.message, *runtime_));
   if (!capture) return capture.error();
   capture_ = std::move(*capture);
@@ -224,6 +278,11 @@ HttpEndpoint::Answer Client::ready() const {
                         : HttpEndpoint::Answer{503, "text/plain; charset=utf-8", why};
 }
 
+std::string Client::policy_version() const {
+  const std::lock_guard lock(mutex_);
+  return runtime_->steering->policy->version();
+}
+
 std::string Client::metrics_text() const {
   monitor::Exposition out;
   worker_->metrics().expose(out);
@@ -240,8 +299,11 @@ std::string Client::metrics_text() const {
     out.family("sluice_store_connected", "gauge", "Streams to the event store that are up.");
     out.sample("sluice_store_connected", "", shipped.connected.load(std::memory_order_relaxed));
   }
-  out.family("sluice_policy_version", "gauge", "Load generation of the policy in force.");
-  out.sample("sluice_policy_version", "", generation_.load(std::memory_order_relaxed));
+  out.family("sluice_policy_version", "gauge", "Load generation of the policy in force, and its name.");
+  out.sample("sluice_policy_version", "version=\"" + policy_version() + "\"",
+             generation_.load(std::memory_order_relaxed));
+  out.family("sluice_control_connected", "gauge", "1 while a PoP's control service is connected.");
+  out.sample("sluice_control_connected", "", uint64_t{controlled_.load(std::memory_order_relaxed) ? 1u : 0u});
   out.family("sluice_reloads_failed_total", "counter", "Reloads that were refused and changed nothing.");
   out.sample("sluice_reloads_failed_total", "", reloads_failed_.load(std::memory_order_relaxed));
   monitor::expose_process(out);
@@ -259,23 +321,25 @@ base::Status Client::reload() {
   if (!fixed.empty()) {
     return refuse(config_.file + ": " + fixed + " cannot change while running; restart sluice-client to apply it");
   }
+  const std::lock_guard lock(mutex_);
   auto runtime = load_runtime(loaded->message, generation_.load(std::memory_order_relaxed) + 1);
   if (!runtime) return refuse(runtime.error().message);
+  if (pushed_) runtime = make_runtime(loaded->message, {pushed_, {}, {}});
   announce(**runtime);
   worker_->apply(*runtime);
   runtime_ = *runtime;
   config_ = std::move(*loaded);
-  generation_.fetch_add(1, std::memory_order_relaxed);
-  if (capture_ && capture_->rules() != capture_rules(config_.message, *runtime_)) {
-    capture_.reset();
-    return start_capture();
-  }
-  return base::Unit{};
+  if (!pushed_) generation_.fetch_add(1, std::memory_order_relaxed);
+  return recapture();
 }
 
 void Client::begin_drain() {
   draining_.store(true, std::memory_order_relaxed);
-  capture_.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    capture_.reset();
+    capture_port_ = 0;  // a policy that comes now captures nothing
+  }
   worker_->stop_listening();
 }
 

@@ -32,15 +32,17 @@ base::Result<std::unique_ptr<Notifier>> Notifier::create(std::vector<std::string
   return std::unique_ptr<Notifier>(new Notifier(std::move(command), person));
 }
 
-void Notifier::refused(const std::string& host, const std::string& rule, base::Time now) {
+void Notifier::show(const Refusal& refusal, base::Time now) {
   reap();
-  const std::string key = host + "\n" + rule;
+  const std::string key = refusal.host + "\n" + refusal.rule;
   const auto found = shown_.find(key);
   if (found != shown_.end() && now - found->second < notice_pause) return;
   if (running_.size() >= notifiers_running_max) return;
   if (shown_.size() >= notices_remembered_max) shown_.clear();
   shown_[key] = now;
-  run("Connection blocked", host + " is blocked" + (rule.empty() ? "" : " by " + rule));
+  const std::string what = refusal.host + " is blocked" + (refusal.rule.empty() ? "" : " by " + refusal.rule) + ".";
+  run(refusal.title.empty() ? "Connection blocked" : refusal.title,
+      refusal.text.empty() ? what : what + " " + refusal.text);
 }
 
 void Notifier::reap() {

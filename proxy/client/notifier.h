@@ -12,6 +12,14 @@
 
 namespace sluice::client {
 
+// Empty title and text: ours.
+struct Refusal {
+  std::string host;
+  std::string rule;
+  std::string title;
+  std::string text;
+};
+
 // Used on the worker's thread. Does not wait for the programs that it starts.
 class Notifier {
  public:
@@ -19,7 +27,7 @@ class Notifier {
   static base::Result<std::unique_ptr<Notifier>> create(std::vector<std::string> command, const std::string& user);
 
   // Starts the program with a title and a text behind its arguments; not again for the same host and rule for a while.
-  void refused(const std::string& host, const std::string& rule, base::Time now);
+  void show(const Refusal& refusal, base::Time now);
 
  private:
   struct Person {

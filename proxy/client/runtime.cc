@@ -83,6 +83,20 @@ base::Result<LoadedPolicy> load_policy(const std::string& path, uint64_t generat
   return LoadedPolicy{compiled->policy, loaded->message, located(*loaded, compiled->warnings)};
 }
 
+LoadedPolicy no_policy(const std::string& tenant) {
+  LoadedPolicy loaded;
+  loaded.message.set_tenant(tenant);
+  config::v1::SteeringConfiguration& steering = *loaded.message.add_steering_configurations();
+  steering.set_name("none received yet");
+  steering.set_traffic(config::v1::TRAFFIC_MODE_NONE);
+  policy::CompileOptions options;
+  options.version = "0-000000000000";
+  auto compiled = policy::compile(loaded.message, {}, options);
+  SLUICE_ASSERT(compiled.ok());
+  loaded.policy = compiled->policy;
+  return loaded;
+}
+
 std::shared_ptr<const Runtime> make_runtime(const config::v1::Client& checked, LoadedPolicy policy) {
   auto runtime = std::make_shared<Runtime>();
   runtime->spared_networks = spared_networks(policy, checked.user());

@@ -31,6 +31,9 @@ struct LoadedPolicy {
 // `generation` counts the loads; it is part of policy_version. The error has one line for each problem.
 base::Result<LoadedPolicy> load_policy(const std::string& path, uint64_t generation);
 
+// What a client obeys before it has ever had a policy: it steers nothing.
+LoadedPolicy no_policy(const std::string& tenant);
+
 // `checked` is a loaded configuration.
 std::shared_ptr<const Runtime> make_runtime(const config::v1::Client& checked, LoadedPolicy policy);
 

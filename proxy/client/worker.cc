@@ -122,6 +122,14 @@ void Worker::apply(std::shared_ptr<const Runtime> runtime) {
   });
 }
 
+void Worker::show(const control::v1::FlowNotice& notice) {
+  loop.post([this, notice] {
+    if (options_.notifier) {
+      options_.notifier->show({notice.host(), notice.policy(), notice.title(), notice.text()}, loop.now());
+    }
+  });
+}
+
 void Worker::stop_listening() {
   loop.post([this] { listeners_.clear(); });
 }
@@ -215,7 +223,8 @@ void Worker::flow_ended(drive::FlowDriver& driver, flow::CloseReason, const driv
   const size_t index = driver.index;
   metrics_.count_flow(record, loop.now() - record.started);
   if (flows_[index].announced) log_->closed(record, flows_[index].uid, loop.now(), base::wall_now());
-  if (options_.notifier && is_refused(record)) options_.notifier->refused(record.host, record.policy, loop.now());
+  if (options_.notifier && is_refused(record))
+    options_.notifier->show({record.host, record.policy, {}, {}}, loop.now());
   ended_.push_back(std::move(flows_[index].driver));
   if (index + 1 < flows_.size()) {
     flows_[index] = std::move(flows_.back());

@@ -21,6 +21,7 @@
 #include "proxy/net/listener.h"
 #include "proxy/report/event_builder.h"
 #include "proxy/report/spool_writer.h"
+#include "sluice/control/v1/control.pb.h"
 
 namespace sluice::client {
 
@@ -48,6 +49,8 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
   void start();
   // For new flows. The log's files are opened anew: somebody may have moved them.
   void apply(std::shared_ptr<const Runtime> runtime);
+  // A PoP's word about a flow, for the person. From any thread.
+  void show(const control::v1::FlowNotice& notice);
   void stop_listening();
   void close_flows(flow::CloseReason reason);
   void stop_and_join();

@@ -33,6 +33,7 @@ void check_pops(Checks& checks, v1::Client& client) {
       checks.problem(path + ".name", "a PoP named " + backquoted(pop.name()) + " stands here already");
     }
     checks.endpoint(path + ".address", pop.address(), Checks::Port::kGiven);
+    if (!pop.control().empty()) checks.endpoint(path + ".control", pop.control(), Checks::Port::kGiven);
     checks.tls(path + ".tls", *pop.mutable_tls());
     if (!google::protobuf::util::MessageDifferencer::Equals(pop.tls(), client.pops(0).tls())) {
       checks.problem(path + ".tls", "must name the same files as pops[0].tls: a device has one identity");
@@ -111,11 +112,17 @@ void check_client(Checks& checks, v1::Client& client) {
   check_pops(checks, client);
   check_capture(checks, *client.mutable_capture());
   check_local_listeners(checks, client);
-  if (client.policy().empty()) {
-    checks.problem("policy", "is required; write the name of the file or folder with the tenant's policy");
-  } else {
+  const bool controlled = std::any_of(client.pops().begin(), client.pops().end(),
+                                      [](const v1::Pop& pop) { return !pop.control().empty(); });
+  if (!client.policy().empty()) {
     client.set_policy(checks.file_or_folder("policy", client.policy()));
+  } else if (!controlled) {
+    checks.problem("policy",
+                   "is required; write the name of the file or folder with the tenant's policy, or give a PoP its "
+                   "`control` address");
   }
+  if (client.state().empty()) client.set_state("state");
+  client.set_state(checks.folder("state", client.state()));
   check_client_log(checks, *client.mutable_client_log());
   checks.spool(*client.mutable_spool(), spool_bytes_default, {"drop_oldest", "refuse_new_flows"});
   if (client.has_events()) checks.event_store(*client.mutable_events());

@@ -49,6 +49,7 @@ class ClientTunnel(unittest.TestCase):
         self.write(folder / "policy.yaml", **settings)
         proxy = stack.Proxy(folder, self.store, [self.origin.port, self.raw.port], name=name, policy="policy.yaml",
                             listeners=[{"name": "tunnel", "address": "127.0.0.1:0", "kind": "tunnel", "tls": self.tls}],
+                            control={"address": "127.0.0.1:0", "tls": self.tls},
                             origin={"resolve": {"dropbox.com": "127.0.0.1", "steer.test": "127.0.0.1"}})
         proxy.start()
         self.addCleanup(lambda: proxy.program.running() and proxy.program.stop())
@@ -151,6 +152,37 @@ class ClientTunnel(unittest.TestCase):
                     self.assertNotEqual(done.returncode, 0)
                     event = self.events("three-closed.steer.test", 1)["client"]
                     self.assertEqual((event["action"], event["close_reason"]), ("block", "tunnel_lost"))
+
+    def test_the_policy_of_the_pop_is_obeyed_and_kept(self):
+        type(self).count += 1
+        pop = self.start_pop("pop-c", mode="tunnel")
+        control = "%s:%d" % pop.program.listener("control")
+        folder = self.directory / f"client{self.count}"
+        folder.mkdir()
+        client = stack.Client(
+            folder, name="laptop-7", events={"address": control, "tls": self.identity},
+            direct={"resolve": {"dropbox.com": "127.0.0.1", "steer.test": "127.0.0.1"}},
+            pops=[{"name": "pop-c", "address": "%s:%d" % pop.address, "control": control, "tls": self.identity}])
+        client.start()
+        self.addCleanup(lambda: client.program.running() and client.program.stop())
+        client.program.wait_for_line("tunnel up")
+        client.program.wait_for_line("policy 1-[0-9a-f]+ from PoP pop-c applied")
+        self.assertEqual(self.fetch(client, "dropbox", "pushed.dropbox.com").stdout, "200")
+        client.wait_for_log("Bypassing connection by tunneling from process: dropbox, host: pushed.dropbox.com")
+        self.write(pop.directory / "policy.yaml", mode="direct")
+        pop.reload()
+        client.program.wait_for_line("policy 2-[0-9a-f]+ from PoP pop-c applied", seconds=5)
+        self.assertEqual(self.fetch(client, "dropbox", "again.dropbox.com").stdout, "200")
+        client.wait_for_log("Bypassing connection from process: dropbox, host: again.dropbox.com")
+        event = self.events("again.dropbox.com", 1)["client"]  # relayed by the PoP
+        self.assertEqual((event["bypass_mode"], event["user"], event["primary"]), ("direct", "anna@acme.test", "yes"))
+        # Without its PoP the client goes on with what it had, also after a restart.
+        pop.program.kill()
+        client.program.stop()
+        client.restart()
+        client.program.wait_for_line("policy 2-[0-9a-f]+ from PoP pop-c applied")
+        self.assertEqual(self.fetch(client, "dropbox", "kept.dropbox.com").stdout, "200")
+        client.wait_for_log("Bypassing connection from process: dropbox, host: kept.dropbox.com")
 
     def test_the_hello_arrives_as_it_was_sent(self):
         client, _ = self.start(mode="tunnel")

@@ -85,7 +85,8 @@ TEST_CASE("mistakes in a client configuration are named with their place") {
        "1:1: local_listeners: at least one listener is required, for example `local_listeners: [{name: local, address: "
        "127.0.0.1:3128}]`, or `capture: {mode: redirect}`"},
       {"local_listeners: [{name: a, address: 127.0.0.1:1}]\n",
-       "1:1: policy: is required; write the name of the file or folder with the tenant's policy"},
+       "1:1: policy: is required; write the name of the file or folder with the tenant's policy, or give a PoP its "
+       "`control` address"},
       {"policy: policy.yaml\nlocal_listeners: [{name: a, address: 10.0.0.1:1}]\n",
        "2:38: local_listeners[0].address: `10.0.0.1:1` is not loopback; a steering client serves only its own machine, "
        "so it listens on 127.0.0.1 or [::1]"},
