@@ -18,12 +18,15 @@ constexpr const char* examples =
     "  sluicectl config show /etc/sluice/proxy.yaml\n"
     "  sluicectl explain --config /etc/sluice/proxy.yaml --host client.dropbox.com --port 443\n"
     "  sluicectl events search 'app eq Dropbox and bypass_traffic eq yes' --last 1h\n"
+    "  sluicectl policy diff policy.yaml && sluicectl policy apply policy.yaml --reason 'ticket 4711'\n"
+    "  sluicectl bypass add --host bank.example --minutes 10 --reason 'ticket 4712'\n"
+    "  sluicectl status\n"
     "\n"
     "Exit codes: 0 done, 1 the thing asked for failed, 2 usage or configuration error.";
 
 int run(int argc, char** argv) {
   int exit_code = sluice::ctl::exit_done;
-  CLI::App program("Operates Sluice: certificate authorities, configuration, events.", "sluicectl");
+  CLI::App program("Operates Sluice: certificate authorities, configuration, events, running PoPs.", "sluicectl");
   program.set_version_flag("--version", std::string("sluicectl ") + SLUICE_VERSION, "Print the version and exit");
   program.footer(examples);
   program.require_subcommand(1);
@@ -31,6 +34,7 @@ int run(int argc, char** argv) {
   sluice::ctl::add_config_commands(program, exit_code);
   sluice::ctl::add_events_commands(program, exit_code);
   sluice::ctl::add_explain_command(program, exit_code);
+  sluice::ctl::add_pop_commands(program, exit_code);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -34,6 +34,14 @@ constexpr base::Duration control_ping_min{4'000};          // clients ping every
 constexpr base::Duration control_stop_grace{2'000};        // for streams to hear that the PoP stops
 constexpr base::Duration forgery_notice_interval{60'000};  // between two alarms about one device
 constexpr size_t forgers_remembered_max = 1'000;
+// ---- administration
+constexpr size_t policy_versions_max = 200;                // kept in the state folder; the oldest go
+constexpr size_t state_file_bytes_max = size_t{16} << 20;  // as large as a policy file may be
+constexpr int timed_bypasses_max = 1'000;                  // each is a rule that every decision looks at
+constexpr base::Duration timed_bypass_max{std::chrono::hours{7 * 24}};
+constexpr size_t remark_bytes_max = 256;                      // reasons and actors stand in audit records
+constexpr size_t admin_message_bytes_max = size_t{64} << 20;  // a folder of policy files
+
 constexpr size_t pem_file_bytes_max = 1u << 20;  // a bundle of a hundred certificates is a fifth of it
 
 }  // namespace sluice::pop

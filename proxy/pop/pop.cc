@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include "proxy/config/show.h"
+#include "proxy/pop/admin_server.h"
 #include "proxy/pop/limits.h"
 #include "proxy/report/adopt.h"
 
@@ -30,8 +31,10 @@ report::WhenFull when_full_of(const std::string& word) {
 
 // `now` is where we listen; a file may still say "any free port".
 bool same_address(const std::string& now, const std::string& next) {
+  if (now == next) return true;  // none at all, for an admin with a socket only
+  if (now.empty() || next.empty()) return false;
   const base::Endpoint wanted = config::endpoint_of(next);
-  return now == next || (wanted.port == 0 && wanted.address == config::endpoint_of(now).address);
+  return wanted.port == 0 && wanted.address == config::endpoint_of(now).address;
 }
 
 // Whether a service that is there stays where it is; `Service` is Health or Admin.
@@ -82,14 +85,17 @@ base::Result<std::unique_ptr<Pop>> Pop::start(config::LoadedProxy config) {
   std::unique_ptr<Pop> pop(new Pop(std::move(config)));
   const auto& about = pop->config_.message;
   pop->control_ = std::make_unique<ControlPlane>(pop->shared_.notices, about.name(), about.tenant());
-  for (const auto step :
-       {&Pop::start_spools, &Pop::start_workers, &Pop::start_shipper, &Pop::start_control, &Pop::start_endpoints}) {
+  for (const auto step : {&Pop::start_spools, &Pop::start_workers, &Pop::start_shipper, &Pop::start_control,
+                          &Pop::start_endpoints, &Pop::start_admin_server}) {
     if (auto status = (pop.get()->*step)(); !status) return status.error();
   }
   return pop;
 }
 
+Pop::Pop(config::LoadedProxy config) : config_(std::move(config)) {}
+
 Pop::~Pop() {
+  admin_server_.reset();
   admin_.reset();
   health_.reset();
   control_.reset();
@@ -119,8 +125,11 @@ base::Status Pop::start_spools() {
 }
 
 base::Status Pop::start_workers() {
-  auto runtime = next_runtime(config_.message);
-  if (!runtime) return runtime.error();
+  auto desk = PolicyDesk::open(config_.message.state());
+  if (!desk) return desk.error();
+  desk_ = *std::move(desk);
+  const auto first = next(config_.message);
+  if (!first) return first.error();
   Worker::Options options;
   options.builder.tenant = config_.message.tenant();
   options.builder.observed_by = config_.message.name();
@@ -129,7 +138,7 @@ base::Status Pop::start_workers() {
   std::vector<base::Endpoint> addresses;
   for (const auto& listener : config_.message.listeners()) addresses.push_back(config::endpoint_of(listener.address()));
   for (uint32_t i = 0; i < config::worker_count(config_.message); ++i) {
-    auto worker = Worker::create(shared_, *spools_, options, *runtime);
+    auto worker = Worker::create(shared_, *spools_, options, first->runtime);
     if (!worker) return worker.error();
     for (size_t l = 0; l < addresses.size(); ++l) {
       auto bound = (*worker)->listen(l, addresses[l]);
@@ -138,7 +147,9 @@ base::Status Pop::start_workers() {
     }
     workers_.push_back(std::move(*worker));
   }
-  put_in_force(*runtime);
+  if (const auto status = put_in_force(first->runtime, first->policy ? &*first->policy : nullptr); !status) {
+    return status;
+  }
   for (const auto& worker : workers_) worker->start();
   for (size_t l = 0; l < addresses.size(); ++l) {
     auto& listener = *config_.message.mutable_listeners(static_cast<int>(l));
@@ -148,20 +159,33 @@ base::Status Pop::start_workers() {
   return base::Unit{};
 }
 
-base::Result<std::shared_ptr<const Runtime>> Pop::next_runtime(const config::v1::Proxy& config) {
-  if (config.policy().empty()) return make_runtime(config, nullptr);
-  auto policy = read_policy(config.policy());
-  if (!policy) return policy.error();
-  policy->generation = generation_.load(std::memory_order_relaxed) + 1;
-  return make_runtime(config, &*policy);
+base::Result<Pop::Next> Pop::next(const config::v1::Proxy& config) {
+  Next next;
+  if (!config.policy().empty()) {
+    auto chosen = desk_->choose(config.policy());
+    if (!chosen) return chosen.error();
+    next.policy = *std::move(chosen);
+  }
+  auto runtime = make_runtime(config, next.policy ? &next.policy->input : nullptr);
+  if (!runtime) return runtime.error();
+  next.runtime = *std::move(runtime);
+  return next;
 }
 
-void Pop::put_in_force(const std::shared_ptr<const Runtime>& runtime) {
+base::Status Pop::put_in_force(const std::shared_ptr<const Runtime>& runtime, const ChosenPolicy* policy) {
   for (const std::string& warning : runtime->warnings) spdlog::warn("{}", warning);
-  if (runtime->policy) spdlog::info("policy {} of tenant {}", runtime->policy->version(), runtime->policy->tenant());
-  const uint64_t generation = generation_.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (policy != nullptr) {
+    if (const auto accepted = desk_->accept(*policy); !accepted) return accepted.error();
+  }
+  policy_version_ = runtime->policy ? runtime->policy->version() : "";
+  if (runtime->policy) {
+    spdlog::info("policy {} of tenant {}", policy_version_, runtime->policy->tenant());
+  }
+  generation_.fetch_add(1, std::memory_order_relaxed);
+  policy_generation_.store(policy == nullptr ? 0 : desk_->generation(), std::memory_order_relaxed);
   for (const auto& worker : workers_) worker->apply(runtime);
-  control_->put_in_force(*runtime, generation, {});
+  control_->put_in_force(*runtime, desk_->generation(), desk_->timed());
+  return base::Unit{};
 }
 
 base::Status Pop::start_shipper() {
@@ -189,7 +213,7 @@ base::Status Pop::start_control() {
     config_.message.mutable_control()->set_address(bound->to_string());
     spdlog::info("control listening on {}", bound->to_string());
   }
-  control_->start([] { return tend_interval_max; });
+  control_->start([this] { return tend(); });
   return base::Unit{};
 }
 
@@ -204,6 +228,16 @@ std::string Pop::clients_json() const {
     json += (json.back() == '[' ? "\n  " : ",\n  ") + one;
   }
   return json + "]}\n";
+}
+
+base::Status Pop::start_admin_server() {
+  const std::string& socket = config_.message.admin().socket();
+  if (socket.empty()) return base::Unit{};
+  auto server = AdminServer::start(socket, *this);
+  if (!server) return server.error();
+  admin_server_ = *std::move(server);
+  spdlog::info("administration at unix:{}", socket);
+  return base::Unit{};
 }
 
 base::Status Pop::start_endpoints() {
@@ -277,8 +311,7 @@ std::string Pop::metrics_text() const {
     out.sample("sluice_store_reconnects_total", "", shipped.reconnects.load(std::memory_order_relaxed));
   }
   out.family("sluice_policy_version", "gauge", "Load generation of the policy in force; 0 without a policy.");
-  out.sample("sluice_policy_version", "",
-             config_.message.policy().empty() ? 0 : generation_.load(std::memory_order_relaxed));
+  out.sample("sluice_policy_version", "", policy_generation_.load(std::memory_order_relaxed));
   out.family("sluice_config_generation", "gauge", "Successful loads of the configuration since start.");
   out.sample("sluice_config_generation", "", generation_.load(std::memory_order_relaxed));
   out.family("sluice_reloads_failed_total", "counter", "Reloads that were refused and changed nothing.");
@@ -293,18 +326,24 @@ base::Status Pop::reload() {
     reloads_failed_.fetch_add(1, std::memory_order_relaxed);
     return base::Error{std::move(message)};
   };
+  const std::lock_guard change(change_mutex_);
   auto loaded = config::load_proxy_config(config_.file);
   if (!loaded) return refuse(loaded.error().message);
   const std::string fixed = fixed_part_changed(config_.message, loaded->message);
   if (!fixed.empty()) {
     return refuse(config_.file + ": " + fixed + " cannot change while running; restart sluice-proxy to apply it");
   }
-  auto runtime = next_runtime(loaded->message);
-  if (!runtime) return refuse(runtime.error().message);
+  const auto coming = next(loaded->message);
+  if (!coming) return refuse(coming.error().message);
   if (const auto status = control_->reload_revocations(loaded->message); !status) {
     return refuse(status.error().message);
   }
-  put_in_force(*runtime);
+  const ChosenPolicy* policy = coming->policy ? &*coming->policy : nullptr;
+  const bool edited = policy != nullptr && desk_->has_state() && policy->version.number() == 0;
+  if (const auto status = put_in_force(coming->runtime, policy); !status) return refuse(status.error().message);
+  if (edited) {
+    audit("configuration", "policy reload", "version " + std::to_string(desk_->active().number()), policy_version_);
+  }
   keep_addresses(config_.message, loaded->message);
   std::lock_guard lock(config_mutex_);
   config_ = std::move(*loaded);
