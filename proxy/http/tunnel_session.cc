@@ -314,7 +314,7 @@ size_t TunnelStream::write(base::ByteView bytes) {
   unsent_.append(bytes.first(moved));
   session_.unsent_bytes_ += moved;
   session_.resume(*this);
-  if (moved < bytes.size()) blocked_ = true;
+  if (!writable()) blocked_ = true;  // also when all fitted exactly: the user looks at writable(), and waits
   return moved;
 }
 

@@ -123,6 +123,23 @@ TEST_CASE("room is given back only when the reader comes again; a stalled stream
   }
 }
 
+TEST_CASE("who filled the buffer to the last byte hears when there is room again") {
+  Pair pair;
+  const Pair::Ends ends = pair.open_answered("full.example:443");
+  const std::string full(unsent_bytes_max, 'x');
+  while (ends.client->writable()) {
+    CHECK(ends.client->write(base::as_bytes(full)) == full.size());
+    pair.run();
+  }
+  Ear ear;
+  ends.client->set_user(ear);
+  while (!read_all(*ends.server).empty()) pair.run();
+  CHECK(ear.calls > 0);
+  CHECK(ends.client->writable());
+  ends.client->release(true);
+  ends.server->release(true);
+}
+
 TEST_CASE("a window grows while its reader keeps up within two round trips, up to its bound") {
   Pair pair;
   const Pair::Ends ends = pair.open_answered("bulk.example:443");
