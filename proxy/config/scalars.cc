@@ -86,15 +86,19 @@ base::Result<std::string> text_of(const Node& node) {
 }
 
 base::Result<int> enum_of(const Node& node, const EnumDescriptor& type) {
-  std::vector<std::string> words;
   for (int i = 0; i < type.value_count(); ++i) {
     const EnumValueDescriptor& value = *type.value(i);
     const std::string word = enum_word(value);
-    if (word == "unspecified") continue;
-    if (node.kind == Node::Kind::kScalar && node.text == word) return value.number();
-    words.push_back(word);
+    if (word != "unspecified" && node.kind == Node::Kind::kScalar && node.text == word) return value.number();
   }
-  return base::Error{backquoted_list(words, " or ") + did_you_mean(node.text, words)};
+  return base::Error{backquoted_list(enum_words(type), " or ")};
+}
+
+std::vector<std::string> enum_words(const EnumDescriptor& type) {
+  std::vector<std::string> words;
+  for (int i = 0; i < type.value_count(); ++i) words.push_back(enum_word(*type.value(i)));
+  std::erase(words, "unspecified");
+  return words;
 }
 
 std::string enum_word(const EnumValueDescriptor& value) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "proxy/base/result.h"
 #include "proxy/config/document.h"
@@ -21,6 +22,8 @@ base::Result<int> enum_of(const Node& node, const google::protobuf::EnumDescript
 
 // The name of an enum value as it is written in a file.
 std::string enum_word(const google::protobuf::EnumValueDescriptor& value);
+// All that may be written for a field of this type.
+std::vector<std::string> enum_words(const google::protobuf::EnumDescriptor& type);
 
 // What stands there, for "found ...".
 std::string description_of(const Node& node);

@@ -115,11 +115,12 @@ class Loader {
     if (marks_ != nullptr) marks_->set(path, place);
   }
 
-  void wrong(Mark place, const std::string& path, const std::string& right, const Node& found) {
+  void wrong(Mark place, const std::string& path, const std::string& right, const Node& found,
+             const std::string& hint = "") {
     if (found.kind == Node::Kind::kNull) {
       problems_.add(place, path, "has no value; give one or remove the key");
     } else {
-      problems_.add(place, path, "must be " + right + ", found " + description_of(found));
+      problems_.add(place, path, "must be " + right + ", found " + description_of(found) + hint);
     }
   }
 
@@ -190,7 +191,11 @@ class Loader {
     if (slot.field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       return message(node, slot.new_message(), path, place, depth + 1);
     }
-    if (const auto stored = put_scalar(node, slot); !stored) wrong(place, path, stored.error().message, node);
+    if (const auto stored = put_scalar(node, slot); !stored) {
+      const bool word = slot.field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM && node.kind == Node::Kind::kScalar;
+      wrong(place, path, stored.error().message, node,
+            word ? did_you_mean(node.text, enum_words(*slot.field.enum_type())) : "");
+    }
   }
 
   void map(const Node& node, const Slot& slot, const std::string& path, Mark place, size_t depth) {

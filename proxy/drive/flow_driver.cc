@@ -197,6 +197,7 @@ void FlowDriver::perform(flow::Authenticate&& action) {
 }
 
 void FlowDriver::perform(flow::Dial&& action) {
+  end(Side::kOrigin) = End{};
   if (action.tunnel) {
     dialling_ = host_.dial_tunnel(std::move(action), *this);
   } else {

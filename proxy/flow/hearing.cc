@@ -51,10 +51,12 @@ bool Hearing::look(const StageContext& context) {
 bool Hearing::decide(const wire::ClientHello* hello, const StageContext& context) {
   if (hello != nullptr) {
     note_hello(*hello, context.record);
-    if (!name_is_bound(context.record)) {
+    const NameBinding binding = bind_name(context.record);
+    if (binding == NameBinding::kAnother) {
       return refuse_here(CloseReason::kSniMismatch, "The name in the ClientHello is another than in the CONNECT.",
                          context);
     }
+    if (binding == NameBinding::kTaken) authority_ = {context.record.host, std::nullopt, authority_.port};
   }
   const policy::Protocol protocol = hello != nullptr ? policy::Protocol::kTls : protocol_of(held_.view());
   const policy::Verdict verdict = ask_policy(context, Known::kSpoken, protocol);

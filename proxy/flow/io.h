@@ -112,6 +112,7 @@ struct ThroughTunnel {
   base::Chunk early;  // the ClientHello, sent right behind the CONNECT, without waiting for its answer
 };
 
+// Connect to the origin; DialDone answers. A connection to an origin that is there already is given up first.
 struct Dial {
   wire::Authority authority;
   std::unique_ptr<ThroughTunnel> tunnel;  // null: a connection of our own

@@ -24,9 +24,13 @@ void note_hello(const wire::ClientHello& hello, FlowRecord& record) {
   record.ja4_raw = wire::ja4_raw(hello);
 }
 
-bool name_is_bound(const FlowRecord& record) {
-  const bool authority_is_name = !base::IpAddress::parse(record.host);
-  return !authority_is_name || record.sni.empty() || record.sni == record.host;
+NameBinding bind_name(FlowRecord& record) {
+  if (record.sni.empty() || record.sni == record.host) return NameBinding::kBound;
+  if (!base::IpAddress::parse(record.host) || base::IpAddress::parse(record.sni)) return NameBinding::kAnother;
+  record.host = record.sni;
+  record.host_source = HostSource::kSni;
+  record.dialled = false;  // not where this name lives
+  return NameBinding::kTaken;
 }
 
 namespace {
@@ -107,18 +111,33 @@ bool Peeking::decide(const wire::ClientHello* hello, const StageContext& context
   record.client_bytes = held_.size();
   if (hello != nullptr) {
     note_hello(*hello, record);
-    if (!name_is_bound(record)) {
+    const NameBinding binding = bind_name(record);
+    if (binding == NameBinding::kAnother) {
       record.policy_kind = PolicyKind::kDestination;
       record.policy = "name binding";
       refuse_tls(context, CloseReason::kSniMismatch);
       return true;
     }
+    if (binding == NameBinding::kTaken) return redial(context);
   }
   const policy::Protocol protocol = hello != nullptr ? policy::Protocol::kTls : protocol_of(held_.view());
   const policy::Verdict verdict = ask_policy(context, Known::kSpoken, protocol);
   note_verdict(context, verdict);
-  const bool passes = verdict.decision == policy::Decision::kSplice || verdict.decision == policy::Decision::kIntercept;
-  return passes ? splice(context) : block(protocol, verdict.notice, context);
+  if (!passes(verdict)) return block(protocol, verdict.notice, context);
+  begin_splice(context, std::move(held_), std::move(origin_held_), client_ended_);
+  return true;
+}
+
+bool Peeking::redial(const StageContext& context) {
+  const FlowRecord& record = context.record;
+  const policy::Verdict verdict = ask_policy(context, Known::kSpoken, policy::Protocol::kTls);
+  if (verdict.decision == policy::Decision::kBlock) {
+    note_verdict(context, verdict);
+    return block(policy::Protocol::kTls, verdict.notice, context);
+  }
+  context.out.emplace_back(Dial{{record.host, std::nullopt, record.destination.port}, nullptr});
+  context.go(Redialing(std::move(held_), client_ended_));
+  return true;
 }
 
 bool Peeking::block(policy::Protocol protocol, const policy::Notice* notice, const StageContext& context) {
@@ -134,15 +153,6 @@ bool Peeking::block(policy::Protocol protocol, const policy::Notice* notice, con
   } else {
     end(CloseReason::kUnknownProtocol, context);
   }
-  return true;
-}
-
-bool Peeking::splice(const StageContext& context) {
-  context.write_record(Record::State::kOpen);
-  const Timeouts& timeouts = context.settings.timeouts;
-  context.out.emplace_back(
-      Splice{std::move(held_), std::move(origin_held_), client_ended_, false, timeouts.idle, timeouts.half_open});
-  context.go(Splicing(context));
   return true;
 }
 

@@ -3,6 +3,7 @@
 //
 //   nothing from either side: wait, up to the idle timeout (browsers connect ahead of need); never classify
 //   client: a whole ClientHello -> name binding, then splice   |  not TLS -> splice, recorded as such
+//           it names a host and the client had asked for an address -> Redialing
 //           partial at its deadline, malformed, over 64 KiB -> close
 //   origin speaks first, client silent -> splice (it is not TLS); behind a partial hello it waits its turn
 #include <optional>
@@ -35,7 +36,7 @@ class Peeking {
   bool look(const StageContext& context);
   bool decide(const wire::ClientHello* hello, const StageContext& context);
   bool block(policy::Protocol protocol, const policy::Notice* notice, const StageContext& context);
-  bool splice(const StageContext& context);
+  bool redial(const StageContext& context);
   bool end(CloseReason reason, const StageContext& context) const;
 
   base::Time deadline_;
@@ -47,7 +48,10 @@ class Peeking {
 
 // What the record keeps of a hello.
 void note_hello(const wire::ClientHello& hello, FlowRecord& record);
-// The name that was checked and dialled must be the name that is spoken to (domain fronting).
-bool name_is_bound(const FlowRecord& record);
+// The name that was checked and dialled must be the name that is spoken to (domain fronting). A client that asked for
+// an address had no name checked yet: its hello's becomes the host of the record, to be checked and dialled as we
+// resolve it.
+enum class NameBinding : uint8_t { kBound, kAnother, kTaken };
+NameBinding bind_name(FlowRecord& record);
 
 }  // namespace sluice::flow

@@ -62,11 +62,14 @@ policy::Verdict ask_policy(const StageContext& context, Known known, policy::Pro
   return context.settings.policy->decide(facts_of(context.record, known, protocol));
 }
 
+bool passes(const policy::Verdict& verdict) {
+  return verdict.decision == policy::Decision::kSplice || verdict.decision == policy::Decision::kIntercept;
+}
+
 void note_verdict(const StageContext& context, const policy::Verdict& verdict) {
   FlowRecord& record = context.record;
   // What cannot be intercepted here is spliced, and says so.
-  const bool spliced =
-      verdict.decision == policy::Decision::kSplice || verdict.decision == policy::Decision::kIntercept;
+  const bool spliced = passes(verdict);
   const policy::Verdict fallback = verdict_without_policy();
   const policy::Verdict& effective = verdict.decision == policy::Decision::kIntercept ? fallback : verdict;
   record.action = static_cast<Verdict>(effective.action);

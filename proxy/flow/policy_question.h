@@ -16,6 +16,9 @@ enum class Known : uint8_t {
 // The verdict on what is known now; without a policy every flow is spliced. Does not touch the record.
 policy::Verdict ask_policy(const StageContext& context, Known known, policy::Protocol protocol);
 
+// The flow may go on: splice it, or decrypt it.
+bool passes(const policy::Verdict& verdict);
+
 // Writes a decided verdict into the record: rule, reason, labels of the host.
 void note_verdict(const StageContext& context, const policy::Verdict& verdict);
 

@@ -3,9 +3,10 @@
 //
 //   Greeting --authority--> Dialing --connected, 200--> Peeking --decided--> Splicing --ended--> Done
 //      +--a tunnel, first bytes--> Hearing --decided--> Dialing                                |
-//      |  |                    |                           |                                      ^
-//      |  +--- policy blocks --+---> Blocking --heard--+   |                                      |
-//      +------ refused --------+--------- failed ------+---+--> Refusing --client closed, 2 s ----+
+//      |  |                    |                         | |                    ^                 ^
+//      |  |                    |   address, hello names | +--> Redialing --------+                 |
+//      |  +--- policy blocks --+---> Blocking --heard--+ |        |                               |
+//      +------ refused --------+--------- failed -------+-+--------+--> Refusing --client closed, 2 s --+
 //
 // A (stage, input) pair without a handler closes the flow with a reason that names the pair.
 #include <memory>
@@ -21,6 +22,7 @@
 #include "proxy/flow/machine.h"
 #include "proxy/flow/peeking.h"
 #include "proxy/flow/record.h"
+#include "proxy/flow/redialing.h"
 #include "proxy/flow/refusing.h"
 #include "proxy/flow/settings.h"
 #include "proxy/flow/splicing.h"
@@ -29,7 +31,7 @@ namespace sluice::flow {
 
 class ProxyFlow final : public Machine {
  public:
-  using Stages = std::variant<Greeting, Hearing, Dialing, Peeking, Splicing, Blocking, Refusing, Done>;
+  using Stages = std::variant<Greeting, Hearing, Dialing, Peeking, Redialing, Splicing, Blocking, Refusing, Done>;
 
   ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpoint& source, base::Time now,
             base::WallTime wall);

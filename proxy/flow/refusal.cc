@@ -196,17 +196,23 @@ void grant(const StageContext& context, Dialect dialect) {
 
 namespace {
 // Our answer stands in the tunnel: it counts as bytes down.
-void refuse_inside(const StageContext& context, CloseReason reason, base::Chunk answer) {
+void answer_inside(const StageContext& context, Stage stage, CloseReason reason, base::Chunk answer) {
   FlowRecord& record = context.record;
-  record.action = Verdict::kBlock;
-  record.recorded = true;  // a block is never silent
+  record.recorded = true;  // what did not work is never silent
   record.close_reason = reason;
-  record.error_stage = Stage::kPeeking;
+  record.error_stage = stage;
   record.server_bytes += answer.size();
   context.write_record(Record::State::kClosed);
   context.out.emplace_back(Send{Side::kClient, std::move(answer)});
   context.out.emplace_back(EndWrite{Side::kClient});
   context.go(Refusing(context.now, reason));
+}
+
+enum class Alert : uint8_t { kAccessDenied = 49, kInternalError = 80 };
+
+void alert_tls(const StageContext& context, Stage stage, CloseReason reason, Alert alert) {
+  const uint8_t record[] = {21, 3, 3, 0, 2, 2, static_cast<uint8_t>(alert)};  // type alert, TLS 1.2, length, fatal
+  answer_inside(context, stage, reason, base::Chunk::copy_of(base::ByteView(record)));
 }
 }  // namespace
 
@@ -216,11 +222,21 @@ std::string_view tls_access_denied() {
 }
 
 void refuse_tls(const StageContext& context, CloseReason reason) {
-  refuse_inside(context, reason, base::Chunk::copy_of(tls_access_denied()));
+  context.record.action = Verdict::kBlock;
+  alert_tls(context, Stage::kPeeking, reason, Alert::kAccessDenied);
+}
+
+void fail_tls(const StageContext& context, Stage stage, CloseReason reason) {
+  const Row& row = row_of(reason);
+  context.record.action = row.verdict;
+  context.record.policy_kind = row.kind;
+  context.record.policy = row.policy;
+  alert_tls(context, stage, reason, row.verdict == block ? Alert::kAccessDenied : Alert::kInternalError);
 }
 
 void refuse_page(const StageContext& context, const policy::Notice* notice, std::string_view accept) {
-  refuse_inside(context, CloseReason::kPolicyBlock,
+  context.record.action = Verdict::kBlock;
+  answer_inside(context, Stage::kPeeking, CloseReason::kPolicyBlock,
                 base::Chunk::copy_of(block_page(context.record, notice, context.settings.pop_name, accept)));
 }
 

@@ -41,6 +41,9 @@ std::string_view tls_access_denied();
 // After the 200; the verdict is in the record. When the client has begun TLS: fatal alert access_denied (RFC 8446
 // section 6.2), never a silent reset.
 void refuse_tls(const StageContext& context, CloseReason reason);
+// The same when the origin behind the name it spoke cannot be had; fatal alert internal_error where it may be asked
+// for.
+void fail_tls(const StageContext& context, Stage stage, CloseReason reason);
 // When it has sent a plain HTTP request: the block page, in the form that `accept` asks for.
 void refuse_page(const StageContext& context, const policy::Notice* notice, std::string_view accept);
 

@@ -23,4 +23,7 @@ class Splicing {
   std::optional<base::Time> total_deadline_;
 };
 
+// Policy lets the flow pass: its record first, then what was held goes on its way.
+void begin_splice(const StageContext& context, base::Chunk to_origin, base::Chunk to_client, bool client_ended);
+
 }  // namespace sluice::flow

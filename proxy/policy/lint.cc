@@ -238,7 +238,7 @@ void find_blocks_behind_exceptions(const v1::TenantPolicy& policy, Findings& fin
   for (int c = 0; c < policy.steering_configurations_size(); ++c) {
     const auto& configuration = policy.steering_configurations(c);
     for (int e = 0; e < configuration.exceptions_size(); ++e) {
-      exceptions.emplace_back(c, e, hosts_of(policy, configuration.exceptions(e)));
+      exceptions.push_back({c, e, hosts_of(policy, configuration.exceptions(e))});
       with_exceptions.add(exceptions.back().hosts, exceptions.size() - 1);
     }
   }

@@ -92,11 +92,12 @@ class Checker {
       SLUICE_ASSERT(!final_record_);  // one final record, nothing after it
       final_record_ = record->state == Record::State::kClosed;
     } else if (std::holds_alternative<Authenticate>(action)) {
-      SLUICE_ASSERT(!authenticating_ && !dialled_);
+      SLUICE_ASSERT(!authenticating_ && dials_ == 0);
       authenticating_ = true;
     } else if (std::holds_alternative<Dial>(action)) {
-      SLUICE_ASSERT(!dialled_);
-      dialled_ = dialling_ = true;
+      SLUICE_ASSERT(!dialling_ && !spliced_ && ++dials_ <= 2);  // the authority, and the name a hello says
+      dialling_ = true;
+      connected_ = ended_[static_cast<size_t>(Side::kOrigin)] = false;  // the new connection is another one
     } else if (const auto* splice = std::get_if<Splice>(&action)) {
       SLUICE_ASSERT(connected_ && !spliced_);
       spliced_ = true;
@@ -112,7 +113,8 @@ class Checker {
   std::unique_ptr<ProxyFlow> machine_;
   std::string client_in_;
   bool ended_[2] = {false, false};
-  bool authenticating_ = false, dialled_ = false, dialling_ = false, connected_ = false;
+  bool authenticating_ = false, dialling_ = false, connected_ = false;
+  int dials_ = 0;
   bool spliced_ = false, final_record_ = false, closed_ = false;
 };
 

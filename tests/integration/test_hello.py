@@ -9,7 +9,8 @@ class Hello(cases.StackCase):
     @classmethod
     def prepare(cls):
         cls.origin = cls.keep(origins.Echo())
-        return {"ports": [cls.origin.port], "proxy": {"origin": {"resolve": {"hello.test": "127.0.0.1"}}}}
+        return {"ports": [cls.origin.port], "proxy": {"origin": {"resolve": {"hello.test": "127.0.0.1", "forbidden.test": "10.1.2.3"},
+                                                         "allow_destinations": ["127.0.0.0/8"]}}}
 
     def send(self, host, record, cuts):
         """Sends `record` cut at these offsets; the echo must return it unchanged."""
@@ -53,6 +54,29 @@ class Hello(cases.StackCase):
         self.assertEqual(self.origin.received_bytes, received, "no byte may reach the origin")
         self.one_event("host eq mismatch.hello.test", close_reason="sni_mismatch", action="block",
                        server_bytes=len(answer))
+
+    def test_name_in_the_hello_of_a_client_that_asked_for_an_address(self):
+        """The name is what is checked, and our resolution of it is what is spoken to."""
+        with origins.Echo("127.0.0.2", self.origin.port) as pretended:
+            record = hello.captured("named.hello.test")
+            sock, reply = clients.connect(self.proxy.address, pretended.host, self.origin.port)
+            with sock:
+                self.assertEqual(reply.status, 200)
+                sock.sendall(record)
+                self.assertEqual(clients.receive_exactly(sock, len(record)), record)
+            self.assertEqual(pretended.received_bytes, 0, "no byte may reach the address the client named")
+        self.one_event("host eq named.hello.test", host_source="sni", sni="named.hello.test", dstip="127.0.0.1",
+                       client_bytes=len(record), server_bytes=len(record))
+
+    def test_name_that_leads_nowhere_behind_an_address(self):
+        sock, reply = clients.connect(self.proxy.address, "127.0.0.1", self.origin.port)
+        with sock:
+            self.assertEqual(reply.status, 200)
+            sock.sendall(hello.captured("forbidden.test"))
+            answer = clients.receive_all(sock)
+        self.assertEqual(answer[-2:], b"\x02\x31", "a fatal access_denied alert")
+        self.one_event("host eq forbidden.test", close_reason="destination_prohibited", action="block",
+                       dstip="10.1.2.3", error_stage="dialing")
 
     def test_random_cuts(self):
         generator = cases.seeded("hello cuts")

@@ -84,13 +84,14 @@ TEST_CASE("a name in the hello that is not the name dialled is refused by a TLS 
   CHECK(play.to_origin().empty());
 }
 
-TEST_CASE("a hello for an address carries any name") {
-  Playbook play(Mode::kWhole, open_settings());
-  play.received(Side::kClient, "CONNECT 203.0.113.7:443 HTTP/1.1\r\n\r\n").expect({"dial 203.0.113.7:443"});
-  play.in(connected()).forget();
-  const std::string hello = hello_for("other.example");
-  play.received(Side::kClient, hello).expect({"record open", "splice up=" + std::to_string(hello.size()) + " down=0"});
-  CHECK(play.record().sni == "other.example");
+TEST_CASE("a name in the hello that is no name makes the hello malformed") {
+  for (const std::string_view odd : {"exam ple.com", "0x7f.1", "127.1", "a..example.com"}) {
+    Playbook play(Mode::kWhole, open_settings());
+    to_peeking(play);
+    play.received(Side::kClient, hello_for(odd)).forget();
+    CHECK(play.record().close_reason == CloseReason::kClientHelloMalformed);
+    CHECK(play.to_origin().empty());
+  }
 }
 
 TEST_CASE("what is not TLS is passed on and recorded as such") {

@@ -46,4 +46,13 @@ inline void to_peeking(Playbook& play) {
   play.in(connected()).expect({"record open", "send client " + established, "release client"});
 }
 
+inline const std::string connect_address = "CONNECT 203.0.113.7:443 HTTP/1.1\r\n\r\n";
+
+// After CONNECT to an address and a hello that names example.com: everything until then is expected here.
+inline void to_redialing(Playbook& play) {
+  play.received(Side::kClient, connect_address).expect({"dial 203.0.113.7:443"});
+  play.in(connected()).expect({"record open", "send client " + established, "release client"});
+  play.received(Side::kClient, hello_for("example.com")).expect({"dial example.com:443"});
+}
+
 }  // namespace sluice::flow::test

@@ -31,6 +31,7 @@ const StageWay ways[] = {
        to_peeking(p);
        p.received(Side::kClient, "x");
      }},
+    {"redialing", [](Playbook& p) { to_redialing(p); }},
     {"refusing", [](Playbook& p) { p.received(Side::kClient, "GET / HTTP/1.1\r\n\r\n"); }},
 };
 
@@ -64,7 +65,7 @@ bool is_unexpected(const std::string& stage, const Input& input) {
                      std::holds_alternative<Reset>(input);
   if (stage == "greeting") return dial || splice;
   if (stage == "hearing") return opened || auth || dial || splice;
-  if (stage == "dialing") return opened || auth || splice || tick;
+  if (stage == "dialing" || stage == "redialing") return opened || auth || splice || tick;
   if (stage == "peeking") return opened || auth || dial || splice;
   if (stage == "splicing") return opened || auth || dial || bytes;
   return opened || dial || splice;  // refusing

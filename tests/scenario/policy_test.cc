@@ -146,14 +146,25 @@ steering_configurations:
   Playbook lab(Mode::kWhole, with_policy(lab_network));
   lab.received(Side::kClient, connect_to("203.0.113.9")).expect({"dial 203.0.113.9:443"});
   lab.in(connected_to("203.0.113.9:443")).forget();
-  lab.received(Side::kClient, hello_for("lab.example")).forget();
+  lab.received(Side::kClient, hello_for("lab.example")).expect({"dial lab.example:443"});
+  lab.in(connected_to("203.0.113.10:443")).forget();
   CHECK(lab.record().policy == "Lab");
+
+  // The exception is for where we go, not for where the client pretends to go.
+  Playbook pretended(Mode::kWhole, with_policy(lab_network));
+  pretended.received(Side::kClient, connect_to("203.0.113.9")).forget();
+  pretended.in(connected_to("203.0.113.9:443")).forget();
+  pretended.received(Side::kClient, hello_for("other.example")).expect({"dial other.example:443"});
+  pretended.in(connected_to("198.51.100.7:443")).forget();
+  CHECK(pretended.record().policy != "Lab");
 
   Playbook bad(Mode::kWhole, with_policy(exceptions_and_blocks));
   bad.received(Side::kClient, connect_to("198.51.100.9")).expect({"dial 198.51.100.9:443"});
   bad.in(connected_to("198.51.100.9:443")).forget();
-  bad.received(Side::kClient, hello_for("example.com")).forget();
+  bad.received(Side::kClient, hello_for("example.com"));
+  bad.expect({"record closed", std::string("send client \x15\x03\x03\x00\x02\x02\x31", 19), "end_write client"});
   CHECK(bad.record().action == Verdict::kBlock);
+  CHECK(bad.record().host == "example.com");
   CHECK(bad.to_origin().empty());
 }
 

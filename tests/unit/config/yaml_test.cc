@@ -144,7 +144,7 @@ TEST_CASE("booleans, enums, signed numbers, floats and one-of") {
   CHECK(error_of("deprecated: 'true'", options) ==
         "f.yaml:1:13: deprecated: must be true or false, found `true` in quotes");
   CHECK(error_of("ctype: cordd", options) ==
-        "f.yaml:1:8: ctype: must be `string`, `cord` or `string_piece`; did you mean `cord`?, found `cordd`");
+        "f.yaml:1:8: ctype: must be `string`, `cord` or `string_piece`, found `cordd`; did you mean `cord`?");
   google::protobuf::UninterpretedOption option;
   CHECK(error_of("{negative_int_value: -9223372036854775808, double_value: 1.5e3}", option) == "ok");
   CHECK(option.negative_int_value() == INT64_MIN);

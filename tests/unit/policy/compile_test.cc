@@ -66,7 +66,7 @@ TEST_CASE("compile: mistakes name file, line, column, field and what would be ri
     CHECK_THAT(attempt.errors, Catch::StartsWith(row.error));
   }
   CHECK(sluice::config::parse_policy_config("bypassed_traffic: logg\n", "p.yaml").error().message ==
-        "p.yaml:1:19: bypassed_traffic: must be `log` or `do_not_log`; did you mean `log`?, found `logg`");
+        "p.yaml:1:19: bypassed_traffic: must be `log` or `do_not_log`, found `logg`; did you mean `log`?");
 }
 
 TEST_CASE("lint: rules that are never reached are errors") {
