@@ -335,6 +335,9 @@ base::Status Pop::reload() {
   }
   const auto coming = next(loaded->message);
   if (!coming) return refuse(coming.error().message);
+  if (shipper_) {
+    if (const auto status = shipper_->reload_certificates(); !status) return refuse(status.error().message);
+  }
   if (const auto status = control_->reload_revocations(loaded->message); !status) {
     return refuse(status.error().message);
   }

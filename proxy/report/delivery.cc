@@ -29,6 +29,13 @@ void Delivery::cancel() {
   stream_->cancel();
 }
 
+void Delivery::reconnect(SteadyTime now) {
+  retry_at_ = now;
+  if (!stream_ || phase_ == Phase::kEnding) return;
+  end_stream(now);
+  stream_->cancel();
+}
+
 void Delivery::on_event(StreamEvent& event, SteadyTime now) {
   switch (event.kind) {
     case StreamEvent::Kind::kWritten: stream_->written(); return;

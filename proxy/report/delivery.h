@@ -44,6 +44,8 @@ class Delivery {
   SteadyTime deadline() const;
   // Gives the stream up; active() turns false when gRPC is done with it.
   void cancel();
+  // Gives the stream up and opens another at once.
+  void reconnect(SteadyTime now);
   // Everything is acknowledged, nothing will come, the stream is gone.
   bool over() const { return stream_ == nullptr && spool_.drained(); }
 

@@ -2,6 +2,7 @@
 
 #include <thread>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/text.h"
@@ -15,10 +16,11 @@ namespace sluice::report {
 // Owns the thread, the channel and a Delivery for every spool not yet drained.
 class Shipper::Impl {
  public:
-  Impl(SpoolRoot& root, const ShipperOptions& options, const std::shared_ptr<grpc::Channel>& channel)
+  Impl(SpoolRoot& root, ShipperOptions options, const std::shared_ptr<grpc::Channel>& channel)
       : root_(root),
+        options_(std::move(options)),
         stub_(events::v1::Ingest::NewStub(channel)),
-        random_(options.seed != 0 ? options.seed : base::random_u64()) {
+        random_(options_.seed != 0 ? options_.seed : base::random_u64()) {
     thread_ = std::thread([this] { run(); });
     root_.set_listener([this] { inbox_.wake(); });
     inbox_.wake();  // adopted spools are there already
@@ -34,6 +36,16 @@ class Shipper::Impl {
     root_.sync_now();
     std::unique_lock lock(progress_mutex_);
     return progress_.wait_until(lock, deadline, [this] { return all_committed(); });
+  }
+
+  base::Status reload_certificates() {
+    if (!options_.tls) return base::Unit{};
+    auto channel = open_channel(options_.address, options_.tls, "events");
+    if (!channel) return channel.error();
+    const std::lock_guard lock(next_channel_mutex_);
+    next_channel_ = *std::move(channel);
+    inbox_.wake();
+    return base::Unit{};
   }
 
   const ShipperMetrics& metrics() const { return metrics_; }
@@ -55,6 +67,7 @@ class Shipper::Impl {
       }
       const auto now = std::chrono::steady_clock::now();
       for (StreamEvent& event : content.events) dispatch(event, now);
+      take_next_channel(now);
       find_new_spools();
       step(now);
       publish_metrics();
@@ -69,6 +82,15 @@ class Shipper::Impl {
       delivery->on_event(event, now);
       return;
     }
+  }
+
+  // What streams live is given up: a certificate is replaced because it must not be used any more.
+  void take_next_channel(SteadyTime now) {
+    const std::lock_guard lock(next_channel_mutex_);
+    const auto channel = std::exchange(next_channel_, nullptr);
+    if (channel == nullptr) return;
+    for (auto& delivery : deliveries_) delivery->reconnect(now);
+    stub_ = events::v1::Ingest::NewStub(channel);
   }
 
   void find_new_spools() {
@@ -117,10 +139,14 @@ class Shipper::Impl {
   }
 
   SpoolRoot& root_;
+  const ShipperOptions options_;
   ShipperMetrics metrics_;
   ShipperInbox inbox_;
   std::mutex progress_mutex_;
   std::condition_variable progress_;
+
+  std::mutex next_channel_mutex_;
+  std::shared_ptr<grpc::Channel> next_channel_;  // null: nothing new
 
   // The thread's own.
   std::unique_ptr<events::v1::Ingest::Stub> stub_;
@@ -136,7 +162,7 @@ class Shipper::Impl {
 base::Result<std::unique_ptr<Shipper>> Shipper::create(SpoolRoot& root, ShipperOptions options) {
   const auto channel = open_channel(options.address, options.tls, "events");
   if (!channel) return channel.error();
-  return std::unique_ptr<Shipper>(new Shipper(std::make_unique<Impl>(root, options, *channel)));
+  return std::unique_ptr<Shipper>(new Shipper(std::make_unique<Impl>(root, std::move(options), *channel)));
 }
 
 Shipper::Shipper(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -144,6 +170,9 @@ Shipper::~Shipper() = default;
 
 bool Shipper::drain(std::chrono::steady_clock::time_point deadline) {
   return impl_->drain(deadline);
+}
+base::Status Shipper::reload_certificates() {
+  return impl_->reload_certificates();
 }
 const ShipperMetrics& Shipper::metrics() const {
   return impl_->metrics();

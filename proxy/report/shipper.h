@@ -50,6 +50,10 @@ class Shipper {
   // deadline.
   bool drain(std::chrono::steady_clock::time_point deadline);
 
+  // Reads the TLS files again and opens streams anew with them; what was under way is sent again, which the store knows
+  // how to take. An unreadable file changes nothing.
+  base::Status reload_certificates();
+
   const ShipperMetrics& metrics() const;
 
  private:

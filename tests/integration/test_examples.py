@@ -2,11 +2,12 @@
 import crypt
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
 
-from tests.support import cases, clients, origins, programs, stack
+from tests.support import cases, certificates, clients, origins, programs, stack, wait
 
 DEPLOY = programs.ROOT / "deploy"
 
@@ -71,6 +72,50 @@ class Examples(unittest.TestCase):
             sock.close()
             self.assertEqual(reply.status, 200)
             running.store.wait_for_events("host eq container.test")
+
+
+class Certificates(unittest.TestCase):
+    """The PoP's certificate towards the event store is replaced by SIGHUP."""
+
+    def setUp(self):
+        self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="sluice-certificates-")))
+
+    def issue(self, authority, name):
+        """Puts a certificate and key of this authority where the proxy finds its own."""
+        for made, wanted in zip(authority.issue(name), ("pop.crt", "pop.key")):
+            shutil.copy(made, self.directory / wanted)
+
+    def test_reload(self):
+        ours = certificates.Authority(self.directory / "ours")
+        strange = certificates.Authority(self.directory / "strange", "Somebody else")
+        server = ours.issue("127.0.0.1")
+        self.issue(ours, "pop.test")
+        store = {"ingest": {"tls": {"certificate": str(server[0]), "key": str(server[1]), "ca": str(ours.certificate)}}}
+        tls = {"certificate": str(self.directory / "pop.crt"), "key": str(self.directory / "pop.key"),
+               "ca": str(ours.certificate)}
+        running = self.enterContext(stack.Stack(store=store, proxy={"events": {"tls": tls}}))
+
+        def flow(name):
+            clients.send_raw(running.proxy.address, clients.connect_request(name, 443))
+            return f"host eq {name}"
+
+        def connected(count):
+            wait.until(lambda: running.proxy.metric("sluice_store_connected") == count, f"{count} streams to the store")
+
+        running.store.wait_for_events(flow("first.invalid"))
+        (self.directory / "pop.crt").write_text("no certificate")
+        running.proxy.reload()
+        wait.until(lambda: running.proxy.metric("sluice_reloads_failed_total") == 1, "a refused reload")
+        running.store.wait_for_events(flow("still.invalid"))
+
+        self.issue(strange, "pop.test")
+        running.proxy.reload()
+        connected(0)
+        late = flow("late.invalid")
+        self.issue(ours, "pop.test")
+        running.proxy.reload()
+        running.store.wait_for_events(late)
+        running.store.wait_for_events(flow("last.invalid"))
 
 
 class Permissions(cases.StackCase):
