@@ -49,9 +49,11 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   terminated[text.size()] = '\0';
   if (std::memchr(terminated, '\0', text.size()) != nullptr) return std::nullopt;
   std::array<uint8_t, 16> bytes{};
-  // glibc's inet_pton takes only the strict dotted quad (no octal, no short forms).
-  if (inet_pton(AF_INET, terminated, bytes.data()) == 1) {
-    return v4({bytes[0], bytes[1], bytes[2], bytes[3]});
+  // Names are asked about several times a flow, and have no colon: an address without one is a dotted quad.
+  if (text.find(':') == std::string_view::npos) {
+    // glibc's inet_pton takes only the strict dotted quad (no octal, no short forms).
+    const bool quad = text[0] >= '0' && text[0] <= '9' && inet_pton(AF_INET, terminated, bytes.data()) == 1;
+    return quad ? std::optional(v4({bytes[0], bytes[1], bytes[2], bytes[3]})) : std::nullopt;
   }
   if (inet_pton(AF_INET6, terminated, bytes.data()) == 1) return v6(bytes);
   return std::nullopt;
@@ -69,8 +71,17 @@ IpAddress IpAddress::unmapped() const {
 
 std::string IpAddress::to_string() const {
   char text[INET6_ADDRSTRLEN];
-  inet_ntop(v4_ ? AF_INET : AF_INET6, bytes_.data(), text, sizeof text);
-  return text;
+  if (!v4_) {
+    inet_ntop(AF_INET6, bytes_.data(), text, sizeof text);
+    return text;
+  }
+  // Six of these a flow, and glibc prints a quad through vfprintf.
+  char* at = text;
+  for (size_t i = 0; i < 4; ++i) {
+    if (i > 0) *at++ = '.';
+    at = std::to_chars(at, text + sizeof text, bytes_[i]).ptr;
+  }
+  return {text, at};
 }
 
 std::optional<Cidr> Cidr::parse(std::string_view text) {
