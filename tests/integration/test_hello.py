@@ -9,8 +9,9 @@ class Hello(cases.StackCase):
     @classmethod
     def prepare(cls):
         cls.origin = cls.keep(origins.Echo())
-        return {"ports": [cls.origin.port], "proxy": {"origin": {"resolve": {"hello.test": "127.0.0.1", "forbidden.test": "10.1.2.3"},
-                                                         "allow_destinations": ["127.0.0.0/8"]}}}
+        names = {"hello.test": "127.0.0.1", "forbidden.test": "10.1.2.3"}
+        return {"ports": [cls.origin.port],
+                "proxy": {"origin": {"resolve": names, "allow_destinations": ["127.0.0.0/8"]}}}
 
     def send(self, host, record, cuts):
         """Sends `record` cut at these offsets; the echo must return it unchanged."""

@@ -50,6 +50,15 @@ TEST_CASE("the hello behind a CONNECT is understood before anything is dialled")
   play.forget();
 }
 
+TEST_CASE("an address with a name in its hello is dialled by the name, as we resolve it") {
+  Playbook play(Mode::kWhole, open_settings(), tunnelled("192.0.2.1:443", {}, hello_for("example.com")));
+  play.expect({"dial example.com:443"});
+  CHECK(play.record().host == "example.com");
+  CHECK(play.record().host_source == HostSource::kSni);
+  play.in(connected()).forget();
+  CHECK(play.to_origin() == hello_for("example.com"));
+}
+
 TEST_CASE("without early bytes a tunnelled flow is dialled, answered, and then heard") {
   Playbook play(Mode::kWhole, open_settings(), tunnelled("example.com:443", {}, ""));
   play.expect({"dial example.com:443"});
