@@ -99,7 +99,7 @@ Spool* SpoolRoot::add(std::unique_ptr<Spool> spool) {
 
 // The directory is locked before it gets its real name: another process never adopts a spool that is being born.
 base::Result<Spool*> SpoolRoot::create_spool() {
-  uint64_t producer_id = 0;
+  uint64_t producer_id = options_.seed == 0 ? 0 : options_.seed + last_id_++;
   while (producer_id == 0) producer_id = base::random_u64();
   const std::string name = base::hex16(producer_id);
   const std::filesystem::path born = options_.directory / ("." + name + ".new");

@@ -25,6 +25,7 @@ struct SpoolOptions {
   uint64_t segment_bytes = segment_bytes_default;  // at most; a small max_bytes makes it smaller
   std::chrono::milliseconds sync_interval = sync_interval_default;
   std::string observed_by;  // name of this PoP, in gaps and notices
+  uint64_t seed = 0;        // of the producer ids, for runs that can be repeated; 0 = random
 };
 
 // Owns every Spool (live and adopted), the budget they share and one thread that calls fdatasync for all of them.
@@ -71,6 +72,7 @@ class SpoolRoot {
   SpoolBudget budget_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Spool>> spools_;
+  uint64_t last_id_ = 0;    // with a seed
   std::mutex sync_mutex_;  // one sync at a time
   std::mutex listener_mutex_;
   std::function<void()> on_synced_;
