@@ -1,18 +1,12 @@
 // The real sluice-events process is killed again and again while producers publish; in the end every event is there
 // once. SLUICE_KILL_EVENTS sets the number of records (default 60,000), SLUICE_KILL_SEED the seed.
-#include <fcntl.h>
 #include <grpcpp/grpcpp.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <random>
 #include <set>
 #include <string>
@@ -21,7 +15,7 @@
 
 #include "sluice/events/v1/ingest.grpc.pb.h"
 #include "tests/support/event_source.h"
-#include "tests/support/paths.h"
+#include "tests/support/events_program.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace sluice {
@@ -58,63 +52,6 @@ std::vector<store::v1::Record> records_from(uint64_t producer, uint64_t first, u
   }
   return records;
 }
-
-// sluice-events as a child; killed with the test. Its log goes to a file, where the bound address is read.
-class Events {
- public:
-  explicit Events(const std::string& directory) : directory_(directory) {
-    std::ofstream config(directory + "/events.yaml");
-    config << "ingest: {address: 127.0.0.1:0}\nstore: {sqlite: {directory: store, retention_days: 0}}\n";
-  }
-  ~Events() { kill(); }
-
-  void start() {
-    const std::string log = directory_ + "/events.log";
-    ::unlink(log.c_str());
-    pid_ = ::fork();
-    REQUIRE(pid_ >= 0);
-    if (pid_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      const int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-      ::dup2(fd, STDERR_FILENO);
-      const std::string program = test::binary_dir() + "/bin/sluice-events";
-      const std::string config = directory_ + "/events.yaml";
-      ::execl(program.c_str(), program.c_str(), "--config", config.c_str(), nullptr);
-      ::_exit(127);
-    }
-    const auto deadline = std::chrono::steady_clock::now() + 30s;
-    while (true) {
-      std::ifstream file(log);
-      for (std::string line; std::getline(file, line);) {
-        const std::string mark = "ingest listening on ";
-        const auto at = line.find(mark);
-        if (at == std::string::npos || file.eof()) continue;
-        const std::string rest = line.substr(at + mark.size());
-        address_ = rest.substr(0, rest.find_first_of(" \""));
-        return;
-      }
-      REQUIRE(::waitpid(pid_, nullptr, WNOHANG) == 0);
-      REQUIRE(std::chrono::steady_clock::now() < deadline);
-      std::this_thread::yield();
-    }
-  }
-  void kill(int signal = SIGKILL) {
-    if (pid_ <= 0) return;
-    ::kill(pid_, signal);
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    pid_ = -1;
-    clean_ = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  }
-  const std::string& address() const { return address_; }
-  bool clean() const { return clean_; }
-
- private:
-  const std::string directory_;
-  std::string address_;
-  pid_t pid_ = -1;
-  bool clean_ = false;
-};
 
 // One stream: sends from what the store says it has, or a little before; returns what was acknowledged at its end.
 uint64_t publish(const std::string& address, uint64_t producer, uint64_t last, unsigned seed,
@@ -167,7 +104,7 @@ TEST_CASE("kill -9 of sluice-events at any time loses nothing and doubles nothin
   std::printf("seed %u\n", seed);
   std::mt19937 random(seed);
   const store::TemporaryDirectory directory;
-  Events events(directory.path());
+  support::EventsProgram events(directory.path());
   std::array<std::atomic<uint64_t>, producers> acked{};
   std::atomic<uint64_t> running{0};
   int kills = 0;

@@ -1,7 +1,7 @@
 // A producer to be killed: adopts what its predecessors left, ships, and writes events until it dies.
-//   spool_kill_child DIRECTORY STORE SEED produce|drain
+//   spool_kill_child DIRECTORY STORE SEED produce|drain BURST
 // `produce` reports on standard output, after the flush that made it so: "open ID" and "close ID" lines. `drain`
-// adopts, ships everything and exits with 0.
+// adopts, ships everything and exits with 0. Fewer than BURST events begin in a turn of a millisecond.
 #include <poll.h>
 #include <unistd.h>
 
@@ -35,7 +35,7 @@ void say(const std::string& text) {
   }
 }
 
-void produce(report::SpoolRoot& root, uint64_t seed) {
+void produce(report::SpoolRoot& root, uint64_t seed, uint64_t burst) {
   std::mt19937_64 random(seed);
   std::map<uint64_t, uint32_t> open;  // counter -> revision
   events::v1::PageEvent event;
@@ -57,7 +57,7 @@ void produce(report::SpoolRoot& root, uint64_t seed) {
   producer_id = (*writer)->producer_id();
   for (;;) {
     std::string report;
-    for (uint64_t i = random() % 4; i > 0 && (*writer)->accepting(); --i) {
+    for (uint64_t i = random() % burst; i > 0 && (*writer)->accepting(); --i) {
       const uint64_t counter = (*writer)->allocate_event_counter();
       open[counter] = 1;
       append(**writer, counter, 1, false);
@@ -78,10 +78,11 @@ void produce(report::SpoolRoot& root, uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) fail("usage: spool_kill_child DIRECTORY STORE SEED produce|drain");
+  if (argc != 6) fail("usage: spool_kill_child DIRECTORY STORE SEED produce|drain BURST");
+  const uint64_t burst = std::strtoull(argv[5], nullptr, 10);
   report::SpoolOptions options;
   options.directory = argv[1];
-  options.segment_bytes = 8 * 1024;
+  options.segment_bytes = burst > 4 ? 1024 * 1024 : 8 * 1024;
   options.sync_interval = std::chrono::milliseconds(5);
   options.observed_by = "pop-kill";
   auto root = report::SpoolRoot::open(options);
@@ -93,6 +94,8 @@ int main(int argc, char** argv) {
   shipping.address = argv[2];
   auto shipper = report::Shipper::create(**root, shipping);
   if (!shipper) fail(shipper.error().message);
-  if (std::string(argv[4]) == "produce") produce(**root, std::strtoull(argv[3], nullptr, 10));
-  return (*shipper)->drain(std::chrono::steady_clock::now() + std::chrono::seconds(60)) ? 0 : 2;
+  if (std::string(argv[4]) == "produce") {
+    produce(**root, std::strtoull(argv[3], nullptr, 10), burst);
+  }
+  return (*shipper)->drain(std::chrono::steady_clock::now() + std::chrono::seconds(240)) ? 0 : 2;
 }
