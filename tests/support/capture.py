@@ -50,8 +50,8 @@ class Capture:
         while True:
             readable, _, _ = select.select([self._socket], [], [], 0.05)
             if readable:
-                frame, address = self._socket.recvfrom(65536)
-                if len(self._frames) < _FRAMES_MAX and address[0] != "lo":
+                frame = self._socket.recv(65536)
+                if len(self._frames) < _FRAMES_MAX:
                     self._frames.append(frame)
             elif self._stop.is_set():
                 return
@@ -100,8 +100,10 @@ class Capture:
         return bytes(stream)
 
     def client_hello(self, source, destination):
-        """The first TLS record that a connection carried from `source` to `destination`."""
+        """The first TLS record that a connection carried from `source` to `destination`, behind a CONNECT if any."""
         stream = self.sent(source, destination)
+        if stream.startswith(b"CONNECT "):
+            stream = stream.partition(b"\r\n\r\n")[2]
         if len(stream) < 5 or stream[0] != 22:
             raise AssertionError(f"no TLS record first, but {stream[:16].hex()}")
         return stream[:5 + struct.unpack_from("!H", stream, 3)[0]]

@@ -56,6 +56,13 @@ class Host:
         """Plugs a cable's end in ("up") or out ("down")."""
         _ip("-n", self.name, "link", "set", device, state)
 
+    def address(self, address, device="lo"):
+        """Gives a device one more address, as ADDRESS/PREFIX."""
+        _ip("-n", self.name, "address", "add", address, "dev", device)
+
+    def route(self, destination, via):
+        _ip("-n", self.name, "route", "add", destination, "via", via)
+
     def close(self):
         _ip("netns", "delete", self.name)
 

@@ -1,4 +1,5 @@
 """An event store and a proxy on free ports of the loopback interface, with the configuration a test asks for."""
+import contextlib
 import json
 import pathlib
 import re
@@ -159,7 +160,8 @@ class _Configured:
         """(status, text) of the health listener's answer."""
         host, port = self.health
         try:
-            with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=wait.DEADLINE_SECONDS) as answer:
+            with self.host.inside() if self.host else contextlib.nullcontext(), \
+                    urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=wait.DEADLINE_SECONDS) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode()
