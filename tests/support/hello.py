@@ -60,3 +60,37 @@ def hybrid(name, seed):
             data = struct.pack(">H", len(groups)) + groups
         changed.append((kind, data))
     return _assembled(before, changed)
+
+
+def with_name(name):
+    """A hello whose server name is exactly these bytes, also where OpenSSL would refuse to send them."""
+    before, extensions = _extensions(captured("placeholder.test"))
+    entry = b"\x00" + struct.pack(">H", len(name)) + name
+    body = struct.pack(">H", len(entry)) + entry
+    return _assembled(before, [(kind, body if kind == 0 else data) for kind, data in extensions])
+
+
+def without_name():
+    before, extensions = _extensions(captured("placeholder.test"))
+    return _assembled(before, [(kind, data) for kind, data in extensions if kind != 0])
+
+
+def with_two_names(first, second):
+    """Two server_name extensions: which one counts would depend on who reads."""
+    before, extensions = _extensions(captured(first))
+    other = _extensions(captured(second))[1]
+    return _assembled(before, extensions + [(kind, data) for kind, data in other if kind == 0])
+
+
+def in_records(record, size):
+    """The same handshake message in TLS records of at most `size` bytes."""
+    message = record[5:]
+    parts = [message[at:at + size] for at in range(0, len(message), size)]
+    return b"".join(record[:3] + struct.pack(">H", len(part)) + part for part in parts)
+
+
+def endless(size):
+    """The beginning of a ClientHello that says it is 16 MiB long, `size` bytes of it."""
+    message = b"\x01\xff\xff\xff" + b"\x03\x03" + bytes(size)
+    return b"".join(b"\x16\x03\x01" + struct.pack(">H", len(message[at:at + 16000])) + message[at:at + 16000]
+                    for at in range(0, len(message), 16000))

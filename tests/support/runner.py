@@ -12,6 +12,8 @@ from tests.support import python_suites, static_checks
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "debug"
 CTEST_SUITES = ("unit", "scenario", "sim", "fuzz", "integration")
+TSAN_BUILD = ROOT / "build" / "tsan"
+TSAN_TESTS = ("threads_test", "net_test", "report_spool_test")
 PYTHON_SUITES = {"tree": "tests/unit/tree", "integration": "tests/integration", "e2e": "tests/e2e"}
 ORDER = ("format", "tree", "unit", "scenario", "sim", "fuzz", "integration", "e2e")
 CACHE_LINES = ("SLUICE_SANITIZE:BOOL=ON", "CMAKE_BUILD_TYPE:STRING=RelWithDebInfo", "SLUICE_TESTS:BOOL=ON")
@@ -91,15 +93,37 @@ def run_ctest(suites, filter_text, tally):
         tally.add("ctest", f"ctest ended with {ran.returncode}", "failed")
 
 
+def run_tsan(tally):
+    """Builds what threads share with ThreadSanitizer, without gRPC in it, and runs that."""
+    started = time.monotonic()
+    commands = [["cmake", "-S", str(ROOT), "-B", str(TSAN_BUILD), "-G", "Ninja", "-DSLUICE_TSAN=ON",
+                 "-DCMAKE_BUILD_TYPE=RelWithDebInfo"],
+                ["ninja", "-C", str(TSAN_BUILD), *TSAN_TESTS]]
+    if (TSAN_BUILD / "build.ninja").exists():
+        commands.pop(0)
+    for command in commands:
+        if subprocess.run(command, stdin=subprocess.DEVNULL).returncode != 0:
+            tally.add("tsan", "build/tsan with ThreadSanitizer", "failed", time.monotonic() - started)
+            return
+    tally.add("tsan", "build/tsan with ThreadSanitizer", "passed", time.monotonic() - started)
+    for test in TSAN_TESTS:
+        started = time.monotonic()
+        ran = subprocess.run([str(TSAN_BUILD / "bin" / test)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                             env=dict(os.environ, TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1"))
+        outcome = "passed" if ran.returncode == 0 else "failed"
+        tally.add("tsan", test, outcome, time.monotonic() - started,
+                  "" if ran.returncode == 0 else ran.stdout + ran.stderr)
+
+
 def parse_arguments(argv):
     parser = argparse.ArgumentParser(prog="tests/run", description=__doc__)
     parser.add_argument("suites", nargs="*", metavar="SUITE",
-                        help="all (default), tidy, or any of: " + ", ".join(ORDER))
+                        help="all (default), tidy, tsan, or any of: " + ", ".join(ORDER))
     parser.add_argument("--fast", action="store_true", help="leave out the tests marked slow")
     parser.add_argument("--no-install", action="store_true", help="do not call apt-get")
     parser.add_argument("--filter", default="", metavar="TEXT", help="only tests whose name contains TEXT")
     arguments = parser.parse_args(argv)
-    known = set(ORDER) | {"all", "tidy"}
+    known = set(ORDER) | {"all", "tidy", "tsan"}
     for suite in arguments.suites:
         if suite not in known:
             parser.error(f"unknown suite '{suite}'; known are {', '.join(sorted(known))}")
@@ -114,7 +138,9 @@ def run(arguments, tally):
     chosen = arguments.chosen
     if "format" in chosen:
         static_checks.run_format(ROOT, tally)
-    if chosen - {"format", "tree"} and not build(tally):
+    if "tsan" in chosen:
+        run_tsan(tally)
+    if chosen - {"format", "tree", "tsan"} and not build(tally):
         return
     if "tidy" in chosen:
         static_checks.run_tidy(ROOT, BUILD, JOBS, tally)
