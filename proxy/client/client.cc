@@ -67,6 +67,7 @@ std::string fixed_part_changed(const config::v1::Client& now, const config::v1::
   if (now.state() != next.state()) return "state";
   if (!MessageDifferencer::Equals(now.spool(), next.spool())) return "spool";
   if (!MessageDifferencer::Equals(now.client_log(), next.client_log())) return "client_log";
+  if (!MessageDifferencer::Equals(now.on_network(), next.on_network())) return "on_network";
   if (!MessageDifferencer::Equals(now.hooks(), next.hooks())) return "hooks";
   if (!std::equal(now.pops().begin(), now.pops().end(), next.pops().begin(), next.pops().end(),
                   [](const auto& a, const auto& b) { return MessageDifferencer::Equals(a, b); })) {
@@ -137,6 +138,11 @@ base::Status Client::start_worker() {
   options.client_log = client.client_log();
   options.dns_servers.assign(client.direct().dns_servers().begin(), client.direct().dns_servers().end());
   if (auto status = add_pops(client, options); !status) return status.error();
+  if (client.has_on_network()) {
+    const auto& network = client.on_network();
+    options.network = NetworkProbe::Question{network.host(), base::IpAddress::parse(network.address()).value(),
+                                             base::Duration(network.check_every_ms())};
+  }
   if (!client.hooks().notify().empty()) {
     auto notifier =
         Notifier::create({client.hooks().notify().begin(), client.hooks().notify().end()}, client.hooks().user());

@@ -62,6 +62,8 @@ void Metrics::expose(monitor::Exposition& out) const {
   out.family("sluice_events_total", "counter", "Event records written to the spool, by state.");
   out.sample("sluice_events_total", "state=\"open\"", open_records.value());
   out.sample("sluice_events_total", "state=\"closed\"", closed_records.value());
+  out.family("sluice_on_network", "gauge", "1 on the company's own network, where nothing is tunnelled.");
+  out.sample("sluice_on_network", "", on_network.load(std::memory_order_relaxed));
   out.family("sluice_tunnel_up", "gauge", "1 while there is a tunnel to a PoP.");
   out.sample("sluice_tunnel_up", "", tunnel_up.load(std::memory_order_relaxed));
   out.family("sluice_tunnels_total", "counter", "Tunnels that came up.");

@@ -37,6 +37,7 @@ struct Metrics {
   monitor::Counter closed_records;
   monitor::Counter processes_unknown;
   std::atomic<uint64_t> open_flows{0};
+  std::atomic<uint64_t> on_network{0};
   std::atomic<uint64_t> tunnel_up{0};
   std::atomic<uint64_t> tunnels_made{0};
 

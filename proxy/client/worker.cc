@@ -68,6 +68,10 @@ base::Result<std::unique_ptr<Worker>> Worker::create(report::SpoolRoot& spools, 
     worker->tunnel_ =
         std::make_unique<drive::TunnelClient>(worker->loop, worker->resolver, std::move(settings), watcher);
   }
+  if (worker->options_.network) {
+    worker->network_ = std::make_unique<NetworkProbe>(worker->loop, worker->resolver, *worker->options_.network,
+                                                      [raw = worker.get()] { raw->settle(); });
+  }
   worker->builder_ = std::make_unique<report::EventBuilder>(worker->options_.builder);
   return worker;
 }
@@ -77,6 +81,7 @@ Worker::Worker(std::unique_ptr<Base> base, Options options, std::shared_ptr<cons
       base_(std::move(base)),
       options_(std::move(options)),
       runtime_(std::move(runtime)) {
+  settle();
   loop.at_turn_end([this] { end_turn(); });
 }
 
@@ -112,14 +117,28 @@ base::Result<base::Endpoint> Worker::listen_for_captured(const base::Endpoint& a
 
 void Worker::start() {
   if (tunnel_) loop.post([this] { tunnel_->start(); });
+  if (network_) loop.post([this] { network_->start(); });
   thread_ = std::thread([this] { loop.run(); });
 }
 
 void Worker::apply(std::shared_ptr<const Runtime> runtime) {
   loop.post([this, runtime = std::move(runtime)] {
     runtime_ = runtime;
+    settle();
     log_->reopen();
   });
+}
+
+void Worker::settle() {
+  const bool on_network = network_ && network_->on_network();
+  metrics_.on_network.store(on_network ? 1 : 0, std::memory_order_relaxed);
+  if (!on_network) {
+    steering_ = runtime_->steering;
+    return;
+  }
+  auto here = std::make_shared<flow::SteerSettings>(*runtime_->steering);
+  here->on_network = true;
+  steering_ = std::move(here);
 }
 
 void Worker::show(const control::v1::FlowNotice& notice) {
@@ -151,6 +170,7 @@ void Worker::stop_and_join() {
   ended_.clear();
   flows_.clear();
   tunnel_.reset();
+  network_.reset();
   spool_.reset();  // flushes, and leaves the rest to the shipper
 }
 
@@ -163,7 +183,7 @@ void Worker::accept(int fd, const base::Endpoint& peer, const base::Endpoint& lo
     ::close(fd);
     return;
   }
-  auto machine = std::make_unique<flow::SteerFlow>(runtime_->steering, peer, loop.now(), base::wall_now());
+  auto machine = std::make_unique<flow::SteerFlow>(steering_, peer, loop.now(), base::wall_now());
   flow::FlowRecord& record = machine->record();
   ProcessInfo process = processes_->find(peer, local);
   if (process.pid == 0) metrics_.processes_unknown.add();

@@ -13,6 +13,7 @@
 #include "proxy/base/result.h"
 #include "proxy/client/client_log.h"
 #include "proxy/client/metrics.h"
+#include "proxy/client/network_probe.h"
 #include "proxy/client/notifier.h"
 #include "proxy/client/process_finder.h"
 #include "proxy/client/runtime.h"
@@ -33,8 +34,9 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
     config::v1::ClientLog client_log;
     std::vector<std::string> dns_servers;
     std::vector<drive::TunnelClientSettings::Pop> pops;
-    std::optional<tls::ClientContext> identity;  // with pops
-    std::unique_ptr<Notifier> notifier;          // null: nobody is told
+    std::optional<tls::ClientContext> identity;     // with pops
+    std::unique_ptr<Notifier> notifier;             // null: nobody is told
+    std::optional<NetworkProbe::Question> network;  // absent: we are never on the company's own
   };
 
   static base::Result<std::unique_ptr<Worker>> create(report::SpoolRoot& spools, Options options,
@@ -80,6 +82,7 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
   void flow_ended(drive::FlowDriver& driver, flow::CloseReason reason, const drive::FlowTotals& totals) override;
 
   void on_tunnel_state() override;
+  void settle();             // what new flows obey: the runtime, as things stand on this network
   void on_timer() override;  // the disk refused a moment ago
   // `captured`: the original destination of a redirected connection.
   void accept(int fd, const base::Endpoint& peer, const base::Endpoint& local, std::optional<base::Endpoint> captured);
@@ -89,6 +92,7 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
   std::unique_ptr<Base> base_;
   Options options_;
   std::shared_ptr<const Runtime> runtime_;
+  std::shared_ptr<const flow::SteerSettings> steering_;  // of runtime_, for new flows
   Metrics metrics_;
   std::atomic<bool> spool_accepts_{true};
 
@@ -97,6 +101,7 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
   std::unique_ptr<report::SpoolWriter> spool_;
   std::unique_ptr<report::EventBuilder> builder_;
   events::v1::PageEvent event_;                  // reused
+  std::unique_ptr<NetworkProbe> network_;        // null: nothing is asked
   std::unique_ptr<drive::TunnelClient> tunnel_;  // null: no PoP is configured; outlives the flows
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::vector<Flow> flows_;

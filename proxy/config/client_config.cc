@@ -95,6 +95,14 @@ void check_hooks(Checks& checks, const v1::Hooks& hooks) {
   }
 }
 
+void check_on_network(Checks& checks, v1::OnNetwork& network) {
+  if (network.host().empty())
+    checks.problem("on_network.host", "is required; write a name of the company's own network");
+  checks.ip("on_network.address", network.address());
+  network.set_check_every_ms(
+      checks.number32("on_network.check_every_ms", network.check_every_ms(), {30'000, 100, timeout_ms_max}));
+}
+
 void check_direct(Checks& checks, v1::DirectSettings& direct) {
   checks.resolve("direct.resolve", direct.resolve());
   direct.set_connect_timeout_ms(
@@ -127,6 +135,7 @@ void check_client(Checks& checks, v1::Client& client) {
   checks.spool(*client.mutable_spool(), spool_bytes_default, {"drop_oldest", "refuse_new_flows"});
   if (client.has_events()) checks.event_store(*client.mutable_events());
   check_hooks(checks, client.hooks());
+  if (client.has_on_network()) check_on_network(checks, *client.mutable_on_network());
   check_direct(checks, *client.mutable_direct());
   v1::ClientLimits& limits = *client.mutable_limits();
   limits.set_flows(checks.number32("limits.flows", limits.flows(), {20'000, 1, flows_max}));

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import unittest
 
-from tests.support import cases, certificates, origins, programs, stack, wait
+from tests.support import certificates, dns_server, origins, programs, stack, wait
 
 DAY = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}"
 
@@ -50,7 +50,7 @@ class Client(unittest.TestCase):
         cls.client = cls.start_client("device-test", "open")
 
     @classmethod
-    def start_client(cls, name, fail):
+    def start_client(cls, name, fail, **changes):
         folder = cls.directory / name
         folder.mkdir()
         ports = [cls.origin.port, cls.web.server_port]
@@ -65,8 +65,9 @@ class Client(unittest.TestCase):
                     {"name": "Quiet", "domains": ["quiet.example.com"], "log": False}]}]}
         stack.write_configuration(folder / "policy.yaml", policy)
         resolve = {name: "127.0.0.1" for name in ("dropbox.com", "example.com", "zoom.us")}
-        client = stack.Client(folder, name=name, user="maria", policy="policy.yaml", direct={"resolve": resolve},
-                              client_log={"log_as": "stAgentSvc"}, events={"address": cls.store.ingest})
+        direct = {"resolve": resolve, **changes.pop("direct", {})}
+        client = stack.Client(folder, name=name, user="maria", policy="policy.yaml", direct=direct,
+                              client_log={"log_as": "stAgentSvc"}, events={"address": cls.store.ingest}, **changes)
         client.start()
         cls.addClassCleanup(client.program.stop)
         return client
@@ -165,6 +166,16 @@ class Client(unittest.TestCase):
         self.assertIn("no connection to the security service", done.stdout)
         self.assertEqual(self.origin.finished, connections)
         self.assertEqual(self.fetch("dropbox", "c.dropbox.com", client=client).returncode, 0)  # an exception passes
+
+    def test_on_its_own_network_nothing_is_tunnelled(self):
+        with dns_server.DnsServer({"intranet.test": dns_server.Name(("10.1.2.3",))}) as dns:
+            client = self.start_client("device-office", "closed", direct={"dns_servers": [dns.address]}, on_network={
+                "host": "intranet.test", "address": "10.1.2.3", "check_every_ms": 100})
+            client.program.wait_for_line("on network")
+            self.assertEqual(self.fetch("surf", "office.example.com", client=client).returncode, 0)
+            self.one_event("host eq office.example.com", bypass_mode="direct", bypass_reason_code="on_network",
+                           primary="yes")
+            self.assertEqual(client.metric("sluice_on_network"), 1)
 
     def test_reload_takes_the_new_policy_and_refuses_a_bad_one(self):
         client = self.start_client("device-reload", "open")
