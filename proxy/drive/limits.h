@@ -20,11 +20,11 @@ constexpr size_t pipe_keep_bytes = copy_buffer_bytes;
 
 // Tunnels. Frames are gathered up to one TLS record.
 constexpr size_t tunnel_record_bytes = size_t{16} * 1024;
-// A tunnel with flows that hears nothing for this long asks with a PING; without an answer it is dead: in 6.5 s.
+// A tunnel with flows that hears nothing for this long asks with a PING; without an answer it is dead: in 6 s.
 constexpr base::Duration ping_after{4'000};
-constexpr base::Duration ping_answer{2'500};
+constexpr base::Duration ping_answer{2'000};       // or four round trips
 constexpr base::Duration idle_ping_after{20'000};  // without flows: thousands of idle clients must cost little
-constexpr base::Duration probe_after{1'000};       // a new flow does not trust a longer silence
+constexpr base::Duration probe_after{250};         // a new flow does not trust a longer silence
 // Handshakes: about 300 µs each; flows that are open must not wait longer than a few of them.
 constexpr size_t handshakes_per_turn_max = 16;
 constexpr size_t entrances_max = 1'024;  // handshakes that have begun, of one loop: 50 KiB each while they last
@@ -35,6 +35,8 @@ constexpr base::Duration drain_notice{500};
 constexpr base::Duration attempt_time{4'000};    // resolve, connect, handshake, first answer of one PoP
 constexpr base::Duration attempt_stagger{300};   // before the next PoP is tried beside it
 constexpr base::Duration tunnel_wait{3'000};     // a flow waits this long for a tunnel
+constexpr base::Duration tunnel_retry{1'000};    // and this long for the next one, when its first was lost
+constexpr base::Duration tunnel_doubt{500};      // without an answer it asks whether the PoP is alive
 constexpr base::Duration tunnel_answer{15'000};  // and then for the PoP, which gives up a dial after 10 s
 constexpr base::Duration back_off_min{500};      // after a round without answer: half of it and a random half
 constexpr base::Duration back_off_max{30'000};

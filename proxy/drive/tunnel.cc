@@ -20,6 +20,7 @@ Tunnel::Tunnel(net::Loop& loop, std::unique_ptr<TlsStream> connection, const htt
 }
 
 Tunnel::~Tunnel() {
+  ended_ = true;  // streams hear of it below, and must not ask for anything any more
   loop_.not_soon(*this);
 }
 
@@ -48,8 +49,9 @@ void Tunnel::on_timer() {
   const base::Time now = loop_.now();
   if (drain_at_ != base::Time{} && now >= drain_at_) session_.drain();
   if (pinged_at_ != base::Time{}) {
-    connection_over_ = now >= pinged_at_ + ping_answer;  // the peer is dead, or the way to it
+    connection_over_ = now >= pinged_at_ + answer_max();  // the peer is dead, or the way to it
   } else if (now >= session_.last_heard() + silence_max()) {
+    connection_->session().release_buffers();  // it is quiet
     ping();
   }
   send();
@@ -59,6 +61,10 @@ void Tunnel::on_timer() {
 
 base::Duration Tunnel::silence_max() const {
   return session_.streams() > 0 ? ping_after : idle_ping_after;
+}
+
+base::Duration Tunnel::answer_max() const {
+  return std::max(ping_answer, 4 * session_.round_trip().value_or(base::Duration(0)));
 }
 
 void Tunnel::ping() {
@@ -76,7 +82,7 @@ void Tunnel::probe() {
 // Hearing moves the deadline without a call: on_timer() looks again.
 void Tunnel::arm() {
   if (ended_) return;
-  base::Time wake = pinged_at_ != base::Time{} ? pinged_at_ + ping_answer : session_.last_heard() + silence_max();
+  base::Time wake = pinged_at_ != base::Time{} ? pinged_at_ + answer_max() : session_.last_heard() + silence_max();
   wake = std::max(wake, loop_.now() + base::Duration(1));
   if (drain_at_ > loop_.now()) wake = std::min(wake, drain_at_);
   loop_.timers().arm(*this, wake);

@@ -40,7 +40,9 @@ class Tunnel final : private net::StreamHandler, private net::Timer, private net
   // Client: tickets for the next tunnel, since the last call.
   std::vector<tls::Resumption> take_resumptions() { return connection_->session().take_resumptions(); }
   // Something was written, answered, released: it leaves before the loop waits again.
-  void send_soon() { loop_.soon(*this); }
+  void send_soon() {
+    if (!ended_) loop_.soon(*this);
+  }
   // Server: GOAWAY; ends when its streams have ended.
   void drain();
   // Client: a flow was put on it; if the peer has been silent, it must show soon that it lives.
@@ -56,6 +58,7 @@ class Tunnel final : private net::StreamHandler, private net::Timer, private net
   bool write_unsent();
   void check_end();
   base::Duration silence_max() const;
+  base::Duration answer_max() const;
   void ping();
   void arm();
 

@@ -1,5 +1,6 @@
 #include "proxy/drive/tunnel_opening.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/drive/limits.h"
@@ -42,19 +43,26 @@ void TunnelOpening::go_on() {
   flow_->set_handler(*this);
   tunnel->probe();
   tunnel->send_soon();
-  client_.loop().timers().arm(*this, client_.loop().now() + tunnel_answer);
+  answer_deadline_ = client_.loop().now() + tunnel_answer;
+  client_.loop().timers().arm(*this, client_.loop().now() + tunnel_doubt);
 }
 
 void TunnelOpening::on_stream(net::Stream&) {
   if (const http::Head* head = flow_->response()) return answer(*head);
   if (flow_->lost() && client_.loop().now() < deadline_) {
     flow_.reset();
+    deadline_ = std::max(deadline_, client_.loop().now() + tunnel_retry);
     return go_on();
   }
   if (flow_->lost() || flow_->was_reset()) fail(CloseReason::kTunnelLost, "The tunnel ended before the PoP answered.");
 }
 
 void TunnelOpening::on_timer() {
+  if (flow_ && client_.loop().now() < answer_deadline_) {
+    if (Tunnel* tunnel = client_.usable()) tunnel->probe();
+    client_.loop().timers().arm(*this, answer_deadline_);
+    return;
+  }
   fail(flow_ ? CloseReason::kConnectTimeout : CloseReason::kTunnelLost, "The PoP did not answer in time.");
 }
 

@@ -32,7 +32,8 @@ class TunnelOpening final : public Dialling, private net::StreamHandler, private
   flow::Dial dial_;
   DialHandler& handler_;
   std::unique_ptr<TunnelFlow> flow_;
-  base::Time deadline_{};
+  base::Time deadline_{};         // for finding a tunnel
+  base::Time answer_deadline_{};  // for the PoP's answer
 };
 
 }  // namespace sluice::drive
