@@ -1,7 +1,5 @@
 #include "proxy/tls/context.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include "proxy/base/assert.h"
@@ -17,8 +15,6 @@ namespace {
 
 using Engine = Session::Engine;
 
-// Debian's bundle: read once, where OpenSSL's default would look into a folder during handshakes.
-constexpr const char* system_bundle = "/etc/ssl/certs/ca-certificates.crt";
 // AES-128 first: ten rounds instead of fourteen for every byte, and SHA-256 in the handshake.
 constexpr const char* tls13_ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr long ticket_lifetime_s = 8 * 3600;
@@ -143,8 +139,8 @@ base::Result<SslContextPtr> new_context(const SSL_METHOD* method, Version minimu
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
   // Our order counts where we are the server, but a client without AES in hardware keeps its ChaCha20.
-  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                         SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                         SSL_OP_PRIORITIZE_CHACHA);
   if (SSL_CTX_set_ciphersuites(context.get(), tls13_ciphers) != 1) return failed("cannot set up TLS");
   SSL_CTX_set_max_cert_list(context.get(), peer_chain_bytes_max);
   SSL_CTX_set_info_callback(context.get(), on_info);
@@ -173,26 +169,12 @@ base::Status use_certificate(SSL_CTX* context, const std::string& certificate_fi
   return base::Unit{};
 }
 
-base::Status trust_file(SSL_CTX* context, const std::string& file, bool name_them_to_clients) {
+base::Status name_to_clients(SSL_CTX* context, const std::string& file) {
   const auto certificates = read_certificates(file);
   if (!certificates) return certificates.error();
-  X509_STORE* store = SSL_CTX_get_cert_store(context);
   for (const CertificatePtr& certificate : *certificates) {
-    if (X509_STORE_add_cert(store, certificate.get()) != 1 ||
-        (name_them_to_clients && SSL_CTX_add_client_CA(context, certificate.get()) != 1)) {
-      return failed(file + ": cannot be used");
-    }
+    if (SSL_CTX_add_client_CA(context, certificate.get()) != 1) return failed(file + ": cannot be used");
   }
-  // What stands in our own file is trusted as it stands, also when it is not a root.
-  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
-  return base::Unit{};
-}
-
-base::Status trust_system(SSL_CTX* context) {
-  struct stat about {};
-  const int done = stat(system_bundle, &about) == 0 ? SSL_CTX_load_verify_file(context, system_bundle)
-                                                    : SSL_CTX_set_default_verify_paths(context);
-  if (done != 1) return failed("cannot read the system's certificate authorities");
   return base::Unit{};
 }
 
@@ -246,8 +228,10 @@ base::Result<ServerContext> ServerContext::make(const ServerOptions& options) {
     state->has_certificate = true;
   }
   if (!options.client_ca.empty()) {
-    const auto status = trust_file(ctx, options.client_ca, true);
+    const auto status = trust_file(SSL_CTX_get_cert_store(ctx), options.client_ca);
     if (!status) return status.error();
+    const auto named = name_to_clients(ctx, options.client_ca);
+    if (!named) return named.error();
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_client_certificate);
   }
   const auto id = id_of(options);
@@ -277,7 +261,8 @@ base::Result<ClientContext> ClientContext::make(const ClientOptions& options) {
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
   switch (options.verify) {
     case ClientOptions::Verify::kChainAndName: {
-      const auto status = options.trust.empty() ? trust_system(ctx) : trust_file(ctx, options.trust, false);
+      const auto status = options.trust.empty() ? trust_system(SSL_CTX_get_cert_store(ctx))
+                                                : trust_file(SSL_CTX_get_cert_store(ctx), options.trust);
       if (!status) return status.error();
       X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(ctx),
                                       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);

@@ -1,6 +1,7 @@
 #include "proxy/tls/openssl.h"
 
 #include <openssl/pem.h>
+#include <sys/stat.h>
 
 #include <array>
 
@@ -8,6 +9,11 @@
 #include "proxy/tls/limits.h"
 
 namespace sluice::tls {
+
+namespace {
+// Debian's bundle: read once, where OpenSSL's default would look into a folder during handshakes.
+constexpr const char* system_bundle = "/etc/ssl/certs/ca-certificates.crt";
+}  // namespace
 
 base::Error failed(const std::string& what) {
   std::array<char, 256> text{};
@@ -95,6 +101,25 @@ base::Result<KeyPtr> read_key(const std::string& file) {
   const auto text = base::read_file(file, pem_file_bytes_max);
   if (!text) return text.error();
   return parse_key(*text, file);
+}
+
+base::Status trust_file(X509_STORE* store, const std::string& file) {
+  const auto certificates = read_certificates(file);
+  if (!certificates) return certificates.error();
+  for (const CertificatePtr& certificate : *certificates) {
+    if (X509_STORE_add_cert(store, certificate.get()) != 1) return failed(file + ": cannot be used");
+  }
+  // What stands in our own file is trusted as it stands, also when it is not a root.
+  X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+  return base::Unit{};
+}
+
+base::Status trust_system(X509_STORE* store) {
+  struct stat about {};
+  const int done = stat(system_bundle, &about) == 0 ? X509_STORE_load_file(store, system_bundle)
+                                                    : X509_STORE_set_default_paths(store);
+  if (done != 1) return failed("cannot read the system's certificate authorities");
+  return base::Unit{};
 }
 
 }  // namespace sluice::tls

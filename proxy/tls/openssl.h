@@ -64,4 +64,8 @@ base::Result<std::vector<CertificatePtr>> read_certificates(const std::string& f
 base::Result<KeyPtr> parse_key(std::string_view pem, const std::string& name);
 base::Result<KeyPtr> read_key(const std::string& file);
 
+// Puts the CAs of a PEM file, or of the system, into a store.
+base::Status trust_file(X509_STORE* store, const std::string& file);
+base::Status trust_system(X509_STORE* store);
+
 }  // namespace sluice::tls
