@@ -23,7 +23,8 @@ realtime_policies:
 """
 
 
-def policy(tenant="acme", bypass_at="client", mode="direct", bypassed_traffic="log", blocked=False):
+def policy(tenant="acme", bypass_at="client", mode="direct", bypassed_traffic="log", blocked=False,
+           web_ports=(443, 80)):
     """The tenant's policy of one step. `blocked`: Dropbox is no exception any more, and a rule blocks it by name."""
     exception = "" if blocked else _EXCEPTION.format(mode=mode)
     return f"""tenant: {tenant}
@@ -31,6 +32,7 @@ bypassed_traffic: {bypassed_traffic}
 steering_configurations:
 - name: default
   traffic: web
+  web_ports: [{', '.join(map(str, web_ports))}]
   bypass_exceptions_at: {bypass_at}
   fail: closed{exception}
 {_BLOCK if blocked else ""}"""
