@@ -195,9 +195,9 @@ class Scenario(unittest.TestCase):
         self.apply(bypass_at="cloud")
         host = "live.dropbox.com"
         slow = subprocess.Popen([str(part) for part in (
-            *self.hosts["client"].prefix, self.dropbox, "-sS", "--cacert", self.authority.certificate, "-o", "/dev/null",
-            "--limit-rate", "10k", "--proxy", "http://%s:%d" % self.client.address, f"https://{host}/bytes/90000000")],
-            stderr=subprocess.PIPE, text=True)
+            *self.hosts["client"].prefix, self.dropbox, "-sS", "--cacert", self.authority.certificate, "-o",
+            "/dev/null", "--limit-rate", "10k", "--proxy", "http://%s:%d" % self.client.address,
+            f"https://{host}/bytes/90000000")], stderr=subprocess.PIPE, text=True)
         try:
             wait.until(lambda: self.store.search(f"host eq {host} and origin eq pop and state eq open"), "an open flow")
             self.apply(blocked=True)

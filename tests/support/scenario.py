@@ -1,4 +1,4 @@
-"""The reference scenario: the policies of its steps, and the line of the client log. For the quickstart and its test."""
+"""The reference scenario: the policies of its steps, the lines of the client log. For quickstart and test."""
 import re
 
 LOG_AS = "stAgentSvc"  # the program name that parsers of client logs know
