@@ -72,7 +72,7 @@ class SpoolRoot {
   SpoolBudget budget_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Spool>> spools_;
-  uint64_t last_id_ = 0;    // with a seed
+  uint64_t last_id_ = 0;   // with a seed
   std::mutex sync_mutex_;  // one sync at a time
   std::mutex listener_mutex_;
   std::function<void()> on_synced_;
