@@ -58,7 +58,7 @@ class Client {
 };
 
 std::unique_ptr<IngestServer> serve(store::EventStore& store, std::optional<IngestTls> tls = std::nullopt) {
-  auto server = IngestServer::start(store, {*base::Endpoint::parse("127.0.0.1:0"), std::move(tls), "default"});
+  auto server = IngestServer::start(store, {*base::Endpoint::parse("127.0.0.1:0"), std::move(tls), "default", {}});
   REQUIRE(server.ok());
   return std::move(server).value();
 }
@@ -178,7 +178,8 @@ TEST_CASE("mutual TLS: the certificate's name owns the producer") {
 
 TEST_CASE("without TLS only loopback is served") {
   store::StoreFixture f;
-  const auto server = IngestServer::start(f.store(), {*base::Endpoint::parse("0.0.0.0:0"), std::nullopt, "default"});
+  const auto server =
+      IngestServer::start(f.store(), {*base::Endpoint::parse("0.0.0.0:0"), std::nullopt, "default", {}});
   REQUIRE(!server.ok());
   CHECK(server.error().message.find("needs tls") != std::string::npos);
 }
