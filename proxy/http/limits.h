@@ -36,7 +36,7 @@ constexpr size_t data_bytes_max = size_t{16} * 1024 - 9;
 // second; each DATA frame either way allows one more.
 constexpr int64_t idle_frames_burst_max = 4'000;
 constexpr int64_t idle_frames_per_second = 1'000;
-// Streams reset by the peer, or by us because of it: a browser that closes a window resets its few hundred.
+// Streams that the peer resets before they were answered, or that we reset because of it.
 constexpr int64_t resets_burst_max = 1'000;
 constexpr int64_t resets_per_second = 100;
 // Answers to PING and SETTINGS that wait for a peer that does not read.

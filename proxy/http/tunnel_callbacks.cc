@@ -62,13 +62,19 @@ int TunnelCallbacks::header(nghttp2_session* raw, const nghttp2_frame* frame, co
   return 0;
 }
 
-int TunnelCallbacks::begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
+int TunnelCallbacks::begin_frame(nghttp2_session* raw, const nghttp2_frame_hd* head, void* user) {
   TunnelSession& session = session_of(user);
   bool allowed = true;
   switch (head->type) {
     case NGHTTP2_HEADERS:
     case NGHTTP2_CONTINUATION: break;  // bounded by streams and by continuations_max
-    case NGHTTP2_RST_STREAM: allowed = session.resets_.take(); break;
+    case NGHTTP2_RST_STREAM: {
+      // A flow that was answered may end so, ten thousand at once when their program is killed; one that was not made
+      // us work for nothing.
+      const TunnelStream* stream = stream_of(raw, head->stream_id);
+      allowed = stream != nullptr && stream->responded_ ? true : session.resets_.take();
+      break;
+    }
     case NGHTTP2_DATA:
       if (head->length > 0) {
         session.idle_frames_.give();

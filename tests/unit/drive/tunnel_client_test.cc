@@ -88,6 +88,30 @@ TEST_CASE("a PoP that drains keeps its flows, and new ones go elsewhere with a r
   CHECK_FALSE(flow.lost());
 }
 
+TEST_CASE("a PoP that falls silent is found dead in under ten seconds, and a new flow gets elsewhere in under three") {
+  World world;
+  SilencingPop first(world.installation);
+  SilencingPop second(world.installation);
+  TunnelClient& client = world.connect({first.port(), second.port()});
+  world.until([&] { return client.state() == State::kUp; });
+  ClientFlow& flow = world.flow("a.example", "x");
+  world.until([&] { return flow.received == "x"; });
+  SilencingPop& used = client.pop() == std::to_string(first.port()) ? first : second;
+  used.fall_silent();
+  const base::Time silent = base::time_now();
+  ClientFlow& next = world.flow("b.example", "y");
+  world.until([&] { return next.received == "y"; });
+  CHECK(base::time_now() - silent < base::Duration(3'000));
+  world.until([&] { return flow.lost(); });
+
+  SilencingPop& other = &used == &first ? second : first;
+  CHECK(client.pop() == std::to_string(other.port()));
+  other.fall_silent();
+  const base::Time silent_again = base::time_now();
+  world.until([&] { return client.state() != State::kUp; });  // nobody asks; the open flow's tunnel asks itself
+  CHECK(base::time_now() - silent_again < base::Duration(10'000));
+}
+
 TEST_CASE("without any PoP flows fail at once, and a later start is found") {
   World world;
   uint16_t port = 0;

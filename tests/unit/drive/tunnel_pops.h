@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 #include <functional>
 #include <memory>
+#include <semaphore>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "proxy/drive/limits.h"
@@ -119,6 +121,32 @@ class EchoPop : public TunnelHost {
   std::unique_ptr<TunnelServer> server_;
   std::unique_ptr<net::Listener> listener_;
   std::vector<std::unique_ptr<EchoFlow>> flows_;
+};
+
+// A PoP on a thread of its own, which can fall silent without closing anything.
+class SilencingPop {
+ public:
+  explicit SilencingPop(const Installation& installation) : pop_(std::make_unique<EchoPop>(loop_, installation)) {
+    port_ = pop_->port();
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+  ~SilencingPop() {
+    go_on_.release();
+    loop_.post([this] { loop_.stop(); });
+    thread_.join();
+    pop_.reset();
+  }
+  uint16_t port() const { return port_; }
+  void fall_silent() {
+    loop_.post([this] { go_on_.acquire(); });
+  }
+
+ private:
+  net::Loop loop_;
+  std::unique_ptr<EchoPop> pop_;
+  uint16_t port_ = 0;
+  std::binary_semaphore go_on_{0};
+  std::thread thread_;
 };
 
 // One flow at the client.

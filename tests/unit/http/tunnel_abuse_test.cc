@@ -99,6 +99,22 @@ TEST_CASE("resets spread over time are ordinary") {
   CHECK_FALSE(victim.goaway);
 }
 
+TEST_CASE("answered flows may all be reset at once") {
+  Victim victim;
+  for (uint32_t round = 0; round < 50; ++round) {
+    for (uint32_t i = 0; i < 100; ++i) {
+      victim.send(frame(frame_headers, 4, 2 * (100 * round + i) + 1, connect_block()));
+    }
+    for (uint32_t i = 0; i < 100; ++i) {
+      victim.send(frame(frame_rst, 0, 2 * (100 * round + i) + 1, number32(8)));
+    }
+    for (TunnelStream* stream : victim.taken) stream->release(false);
+    victim.taken.clear();
+  }
+  CHECK_FALSE(victim.goaway);
+  CHECK(victim.session.streams() == 0);
+}
+
 TEST_CASE("resets that a peer makes us send count as well") {
   Victim victim;
   uint32_t id = 1;
