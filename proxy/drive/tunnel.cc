@@ -38,6 +38,7 @@ void Tunnel::on_stream(net::Stream&) {
   receive();
   send();
   check_end();
+  if (session_.streams() > 0 && !armed_for_flows_) arm();  // the first flow shortens the wait
 }
 
 void Tunnel::on_ready() {
@@ -82,6 +83,7 @@ void Tunnel::probe() {
 // Hearing moves the deadline without a call: on_timer() looks again.
 void Tunnel::arm() {
   if (ended_) return;
+  armed_for_flows_ = session_.streams() > 0;
   base::Time wake = pinged_at_ != base::Time{} ? pinged_at_ + answer_max() : session_.last_heard() + silence_max();
   wake = std::max(wake, loop_.now() + base::Duration(1));
   if (drain_at_ > loop_.now()) wake = std::min(wake, drain_at_);

@@ -70,6 +70,7 @@ class Tunnel final : private net::StreamHandler, private net::Timer, private net
   base::Chunk unsent_;          // frames that the connection did not take
   base::Time drain_at_{};       // when the final GOAWAY follows its announcement; 0 = not draining
   bool draining_told_ = false;  // the peer's GOAWAY was told
+  bool armed_for_flows_ = false;
   bool round_trip_told_ = false;
   base::Time pinged_at_{};  // and nothing was heard since; 0 = no
   bool connection_over_ = false;

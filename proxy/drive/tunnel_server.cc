@@ -196,6 +196,7 @@ void TunnelServer::turn_away(Entrance& entrance, TurnedAway why, std::string_vie
 
 void TunnelServer::leave(Entrance& entrance) {
   std::replace(knocking_.begin(), knocking_.end(), &entrance, static_cast<Entrance*>(nullptr));
+  entrance.connection.reset();  // it would go on knocking
   left_.push_back(take_out(entrances_, entrance.index));
   loop_.soon(*this);
 }

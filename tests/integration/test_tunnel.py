@@ -19,7 +19,7 @@ steering_configurations:
   - name: Dropbox
     certificate_pinned_app: {app: Dropbox, action: bypass, mode: direct}
 realtime_policies:
-- {name: Block bad sites, match: {domains: [bad.tunnel.test]}, action: block}
+- {name: Block bad sites, match: {domains: [bad.tunnel.test, worse.tunnel.test]}, action: block}
 - {name: Block odd networks, match: {destination_cidrs: [127.0.0.66/32]}, action: block}
 """
 CLIENT = [("sluice-flow-id", "f-1"), ("sluice-process", "drop%20box"), ("sluice-process-path", "%2Fopt%2Fdrop%20box"),
@@ -149,7 +149,7 @@ class Tunnel(cases.StackCase):
         self.assertEqual(tunnel.answer(named), 403)
         self.assertEqual(named.headers["sluice-reason"], "policy_block; policy=Block%20bad%20sites")
         self.assertIn("pop-test; error=http_request_denied", named.headers["proxy-status"])
-        by_sni = tunnel.open(f"127.0.0.1:{self.web.port}", early=hello.captured("bad.tunnel.test"))
+        by_sni = tunnel.open(f"127.0.0.1:{self.web.port}", early=hello.captured("worse.tunnel.test"))
         self.assertEqual(tunnel.answer(by_sni), 403)
         fronted = tunnel.open(f"front.tunnel.test:{self.web.port}", early=hello.captured("bad.tunnel.test"))
         self.assertEqual(tunnel.answer(fronted), 403)
@@ -159,6 +159,7 @@ class Tunnel(cases.StackCase):
         self.assertEqual((self.web.connections, self.odd.received_bytes), (before, 0))
         self.event("bad.tunnel.test", action="block", policy="Block bad sites", close_reason="policy_block",
                    process_name="drop box", correlation_id="laptop-7/f-1")
+        self.event("worse.tunnel.test", action="block", policy="Block bad sites", host_source="sni")
         self.event("front.tunnel.test", action="block", close_reason="sni_mismatch")
         self.event("odd.test", action="block", policy="Block odd networks")
 

@@ -36,6 +36,7 @@ SimPop::SimPop(Clock& clock, Random& random, Ledger& ledger, fs::path directory)
   root_ = *std::move(root);
   auto adopted = report::adopt_spools(*root_);
   require(adopted.ok() && adopted->problems.empty(), "adoption failed");
+  synced_bytes_ = segments(directory_);  // adoption is sure of what it found before anything is shipped
   auto writer = report::SpoolWriter::create(*root_, [this](report::SpoolWriter&) {
     for (auto& [counter, flow] : flows_) {
       flow->refresh_record();

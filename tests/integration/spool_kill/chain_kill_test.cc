@@ -80,7 +80,7 @@ TEST_CASE("kill -9 of producers and store loses nothing and doubles nothing") {
     std::array<std::unique_ptr<KillChild>, producers> children;
     for (size_t i = 0; i < producers; ++i) {
       const std::string spool = folder.path("spool-" + std::to_string(i));
-      children[i] = std::make_unique<KillChild>(spool, events.address(), random(), "produce", burst);
+      children[i] = std::make_unique<KillChild>(SPOOL_KILL_CHILD, spool, events.address(), random(), "produce", burst);
     }
     const auto life = std::chrono::milliseconds(50 + random() % 1500);
     const auto end = Clock::now() + life;
@@ -103,7 +103,7 @@ TEST_CASE("kill -9 of producers and store loses nothing and doubles nothing") {
     if (!events.running()) events.start();
   }
   for (size_t i = 0; i < producers; ++i) {
-    KillChild last(folder.path("spool-" + std::to_string(i)), events.address(), 0, "drain", burst);
+    KillChild last(SPOOL_KILL_CHILD, folder.path("spool-" + std::to_string(i)), events.address(), 0, "drain", burst);
     REQUIRE(last.wait() == 0);
   }
   events.kill(SIGTERM);

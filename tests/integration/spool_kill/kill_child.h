@@ -30,19 +30,19 @@ inline uint64_t setting(const char* name, uint64_t otherwise) {
 // A running spool_kill_child and what it says.
 class KillChild {
  public:
-  KillChild(const std::string& directory, const std::string& store, uint64_t seed, const std::string& mode,
-            uint64_t burst = 4) {
+  // `program`: the path of spool_kill_child.
+  KillChild(std::string program, const std::string& directory, const std::string& store, uint64_t seed,
+            const std::string& mode, uint64_t burst = 4) {
     int ends[2] = {};
     REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    std::vector<std::string> words = {SPOOL_KILL_CHILD,     directory, store,
-                                      std::to_string(seed), mode,      std::to_string(burst)};
+    std::vector<std::string> words = {program, directory, store, std::to_string(seed), mode, std::to_string(burst)};
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    REQUIRE(::posix_spawn(&pid_, SPOOL_KILL_CHILD, &actions, nullptr, arguments.data(), environ) == 0);
+    REQUIRE(::posix_spawn(&pid_, program.c_str(), &actions, nullptr, arguments.data(), environ) == 0);
     posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);
     out_ = ends[0];

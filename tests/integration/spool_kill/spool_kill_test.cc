@@ -76,7 +76,7 @@ TEST_CASE("kill -9 of the producer at any point loses and doubles no event") {
   int kills = 0;
   const auto end = Clock::now() + std::chrono::seconds(setting("SLUICE_KILL_SECONDS", 10));
   for (; Clock::now() < end; ++kills) {
-    KillChild child(folder.path(), store.address(), random(), "produce");
+    KillChild child(SPOOL_KILL_CHILD, folder.path(), store.address(), random(), "produce");
     child.listen_until(Clock::now() + std::chrono::milliseconds(20 + random() % 400));
     child.kill_and_wait();
     said.take(child.said());
@@ -87,7 +87,7 @@ TEST_CASE("kill -9 of the producer at any point loses and doubles no event") {
     }
   }
   store.on_batch(nullptr);
-  KillChild last(folder.path(), store.address(), 0, "drain");
+  KillChild last(SPOOL_KILL_CHILD, folder.path(), store.address(), 0, "drain");
   REQUIRE(last.wait() == 0);
   std::printf("%d kills\n", kills);
   require_each_final_once(store, said);

@@ -1,7 +1,11 @@
 #include "proxy/drive/tunnel_client.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
+#include "proxy/net/address.h"
 #include "tests/unit/drive/tunnel_pops.h"
 
 namespace sluice::drive::test {
@@ -134,6 +138,21 @@ TEST_CASE("a certificate that the PoP refuses never looks like a tunnel") {
   TunnelClient& client = world.connect({stranger.port()});
   world.until([&] { return client.state() == State::kDown; });
   CHECK(world.states == std::vector<State>{State::kDown});
+}
+
+TEST_CASE("a stranger who hangs up when he is turned away leaves nothing behind") {
+  World world;
+  EchoPop& pop = world.add_pop();
+  for (int i = 1; i <= 5; ++i) {
+    const int stranger = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const auto address = net::SocketAddress::from(*base::Endpoint::parse("127.0.0.1:" + std::to_string(pop.port())));
+    REQUIRE(::connect(stranger, address.get(), address.length) == 0);
+    REQUIRE(::write(stranger, "no TLS", 6) == 6);
+    pop.when_turned_away = [&] { ::close(stranger); };  // the server sees the end of one it has just let go
+    world.until([&] { return pop.turned_away == i; });
+  }
+  TunnelClient& client = world.connect({pop.port()});
+  world.until([&] { return client.state() == State::kUp; });
 }
 
 TEST_CASE("the second tunnel to a PoP resumes the session of the first") {

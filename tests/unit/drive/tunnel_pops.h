@@ -105,6 +105,7 @@ class EchoPop : public TunnelHost {
 
   std::vector<flow::Opened> seen;
   int turned_away = 0;
+  std::function<void()> when_turned_away;
 
  private:
   void on_tunnel_flow(size_t, std::unique_ptr<net::Stream> client, Responder* responder, flow::Opened opened) override {
@@ -113,7 +114,10 @@ class EchoPop : public TunnelHost {
     flows_.push_back(std::make_unique<EchoFlow>(std::move(client), *responder, authority));
   }
   bool reserve_flow() override { return true; }
-  void on_turned_away(TurnedAway, const base::Endpoint&, std::string_view) override { ++turned_away; }
+  void on_turned_away(TurnedAway, const base::Endpoint&, std::string_view) override {
+    ++turned_away;
+    if (when_turned_away) when_turned_away();
+  }
   void on_revoked(const std::vector<const flow::TunnelEnd*>&) override {}
 
   net::Loop& loop_;
@@ -138,13 +142,18 @@ class SilencingPop {
   }
   uint16_t port() const { return port_; }
   void fall_silent() {
-    loop_.post([this] { go_on_.acquire(); });
+    loop_.post([this] {
+      silent_.release();
+      go_on_.acquire();
+    });
+    silent_.acquire();
   }
 
  private:
   net::Loop loop_;
   std::unique_ptr<EchoPop> pop_;
   uint16_t port_ = 0;
+  std::binary_semaphore silent_{0};
   std::binary_semaphore go_on_{0};
   std::thread thread_;
 };
