@@ -12,8 +12,8 @@ def _targets(pid):
 
 
 def descriptors(pid):
-    """Number of open file descriptors, pipes aside."""
-    return sum(not target.startswith("pipe:") for target in _targets(pid))
+    """Number of open file descriptors; not pipes, which are pooled, nor spool segments, which a reader keeps open."""
+    return sum(not target.startswith("pipe:") and not target.endswith(".seg") for target in _targets(pid))
 
 
 def pipes(pid):
