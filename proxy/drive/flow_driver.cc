@@ -100,6 +100,7 @@ void FlowDriver::on_ready() {
 
 void FlowDriver::on_timer() {
   if (closed_) return;
+  if (closing_) return finish_sending();
   const base::Time now = host_.loop.now();
   if (splicer_ && now >= splicer_->deadline()) {
     const CloseReason reason = splicer_->deadline_reason();
@@ -182,7 +183,11 @@ void FlowDriver::perform(flow::Record&& action) {
 void FlowDriver::perform(flow::Send&& action) {
   End& to = end(action.side);
   if (!to.stream) return;
-  to.unsent.append(action.bytes.view());
+  if (to.unsent.empty()) {
+    to.unsent = std::move(action.bytes);
+  } else {
+    to.unsent.append(action.bytes.view());
+  }
   flush(action.side);
 }
 
@@ -224,6 +229,16 @@ void FlowDriver::perform(flow::Abort&& action) {
   end(action.side).abort = true;
 }
 
+void FlowDriver::perform(flow::HangUp&&) {
+  End& origin = end(Side::kOrigin);
+  if (origin.stream && origin.abort) origin.stream->reset_on_close();
+  origin = {};
+}
+
+void FlowDriver::perform(flow::Resume&&) {
+  deliver(flow::Resumed{});
+}
+
 void FlowDriver::perform(flow::Splice&& action) {
   held_bytes_ = action.to_origin.size();
   splicer_ = std::make_unique<Splicer>(*end(Side::kClient).stream, *end(Side::kOrigin).stream, host_.pipes,
@@ -235,8 +250,20 @@ void FlowDriver::perform(flow::Announce&& action) {
 }
 
 void FlowDriver::perform(flow::Close&& action) {
-  flush(Side::kClient);
-  close(action.reason);
+  closing_ = action.reason;
+  closing_deadline_ = host_.loop.now() + flush_time_max;
+  finish_sending();
+}
+
+// Closes once the client has everything that it shall have.
+void FlowDriver::finish_sending() {
+  const bool sent = end(Side::kClient).abort || flush(Side::kClient);
+  if (sent || host_.loop.now() >= closing_deadline_) {
+    close(*closing_);
+    return;
+  }
+  end(Side::kOrigin).stream.reset();
+  host_.loop.timers().arm(*this, closing_deadline_);
 }
 
 void FlowDriver::close(CloseReason reason) {
@@ -245,6 +272,7 @@ void FlowDriver::close(CloseReason reason) {
   host_.loop.not_soon(*this);
   dialling_.reset();
   if (splicer_) (void)take_splicer();
+  drop_unsent(Side::kClient);
   for (End& e : ends_) {
     if (e.stream && e.abort) e.stream->reset_on_close();
     e.stream.reset();
@@ -269,6 +297,9 @@ flow::SpliceBytes FlowDriver::take_splicer() {
 
 void FlowDriver::service() {
   if (closed_ || handling_ || waiting_for_records_) return;
+  if (closing_) return finish_sending();
+  flush(Side::kClient);  // both before any reading: what one side takes lets the other be read
+  flush(Side::kOrigin);
   if (!splicer_) service(Side::kClient);
   if (!splicer_) service(Side::kOrigin);
   if (splicer_ && !closed_ && !waiting_for_records_) run_splicer();
@@ -276,9 +307,8 @@ void FlowDriver::service() {
 
 void FlowDriver::service(Side side) {
   End& from = end(side);
-  flush(side);
-  while (from.stream && from.stream->readable() && from.holds == 0 && !from.read_ended && !splicer_ && !closed_ &&
-         !waiting_for_records_) {
+  for (int moves = 0; may_read(side); ++moves) {
+    if (moves == moves_per_turn_max) return host_.loop.soon(*this);
     const std::span<uint8_t> buffer = host_.buffer.first(first_read_bytes_max);
     const net::IoResult result = from.stream->read(buffer);
     switch (result.kind) {
@@ -299,6 +329,20 @@ void FlowDriver::service(Side side) {
   }
 }
 
+// What one side does not take, the other keeps.
+bool FlowDriver::may_read(Side side) {
+  const End& from = end(side);
+  const bool wanted = from.stream && from.stream->readable() && from.holds == 0 && !from.read_ended;
+  const bool free = !splicer_ && !closed_ && !closing_ && !waiting_for_records_;
+  return wanted && free && end(flow::other(side)).unsent.size() < unsent_bytes_max;
+}
+
+// Bytes that were recorded as sent and never left: the books stay even.
+void FlowDriver::drop_unsent(Side side) {
+  if (side == Side::kClient) totals_.client_out += end(side).unsent.size();
+  end(side).unsent.release();
+}
+
 // True when nothing is left to be sent.
 bool FlowDriver::flush(Side side) {
   End& to = end(side);
@@ -306,7 +350,7 @@ bool FlowDriver::flush(Side side) {
   while (!to.unsent.empty() && to.stream->writable()) {
     const net::IoResult result = to.stream->write(to.unsent.view());
     if (result.kind == Kind::kReset) {
-      to.unsent.release();  // reading says so too, and the machine hears it there
+      drop_unsent(side);  // reading says so too, and the machine hears it there
       break;
     }
     if (side == Side::kClient) totals_.client_out += result.bytes;

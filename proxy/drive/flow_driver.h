@@ -89,6 +89,8 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
   void perform(flow::ReleaseRead&& action);
   void perform(flow::EndWrite&& action);
   void perform(flow::Abort&& action);
+  void perform(flow::HangUp&& action);
+  void perform(flow::Resume&& action);
   void perform(flow::Splice&& action);
   void perform(flow::Record&& action);
   void perform(flow::Announce&& action);
@@ -96,7 +98,10 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
 
   void service();
   void service(flow::Side side);
+  bool may_read(flow::Side side);
   bool flush(flow::Side side);
+  void drop_unsent(flow::Side side);
+  void finish_sending();
   void run_splicer();
   void arm();
   void close(flow::CloseReason reason);
@@ -116,6 +121,9 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
   flow::Outbox parked_;  // actions behind a Record that is not written yet
   bool waiting_for_records_ = false;
   bool handling_ = false;
+  // The machine is done; the client still has to take what was sent to it.
+  std::optional<flow::CloseReason> closing_;
+  base::Time closing_deadline_{};
   bool closed_ = false;
   std::shared_ptr<void> alive_;  // made when somebody off this loop may answer
   FlowTotals totals_;

@@ -10,6 +10,10 @@ namespace sluice::drive {
 constexpr size_t copy_buffer_bytes = size_t{64} * 1024;
 // Before a flow is spliced, one read takes this much: a head and a ClientHello.
 constexpr size_t first_read_bytes_max = size_t{16} * 1024;
+// Bytes that may wait for one side before the other is not read any more.
+constexpr size_t unsent_bytes_max = size_t{64} * 1024;
+// How long a client may take to read the last of them.
+constexpr base::Duration flush_time_max{30'000};
 // Moves of one direction before other flows get their turn.
 constexpr int moves_per_turn_max = 16;
 // Kernel pipes for bulk. 1 MiB moves as cheaply as copying never does; the kernel may grant less to an ordinary user.

@@ -9,7 +9,7 @@ namespace sluice::flow {
 namespace {
 
 // Its SHA-256 stands in the policy below; a test compares them.
-constexpr std::string_view style =
+constexpr std::string_view stylesheet =
     "body{margin:0;font:16px/1.5 system-ui,sans-serif;background:#f4f5f7;color:#1c2430}"
     "main{max-width:36rem;margin:12vh auto;padding:2rem;background:#fff;border-radius:12px;"
     "border-top:6px solid #c62828;box-shadow:0 2px 16px #0002}"
@@ -73,10 +73,11 @@ std::string html(const FlowRecord& record, const Texts& texts) {
   };
   return "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
          "content=\"width=device-width\"><title>" +
-         escape_html(texts.title) + "</title><style>" + std::string(style) + "</style></head><body><main><h1>" +
+         escape_html(texts.title) + "</title><style>" + std::string(stylesheet) + "</style></head><body><main><h1>" +
          escape_html(texts.title) + "</h1><p>" + escape_html(texts.body) + "</p><dl>" + row("Site", record.host) +
-         row("Category", record.category) + row("Policy", record.policy) + row("Support", texts.support) +
-         row("Event", texts.event_id) + "</dl></main></body></html>\n";
+         row("URL", record.exchange ? record.exchange->url : std::string_view{}) + row("Category", record.category) +
+         row("Policy", record.policy) + row("Support", texts.support) + row("Event", texts.event_id) +
+         "</dl></main></body></html>\n";
 }
 
 std::string json(const FlowRecord& record, const Texts& texts) {
@@ -84,14 +85,15 @@ std::string json(const FlowRecord& record, const Texts& texts) {
     return std::string("\"") + name + "\":\"" + escape_json(value) + "\"";
   };
   return "{" + pair("error", "blocked") + "," + pair("title", texts.title) + "," + pair("message", texts.body) + "," +
-         pair("host", record.host) + "," + pair("category", record.category) + "," + pair("policy", record.policy) +
-         "," + pair("support", texts.support) + "," + pair("event_id", texts.event_id) + "}\n";
+         pair("host", record.host) + "," + pair("url", record.exchange ? record.exchange->url : std::string_view{}) +
+         "," + pair("category", record.category) + "," + pair("policy", record.policy) + "," +
+         pair("support", texts.support) + "," + pair("event_id", texts.event_id) + "}\n";
 }
 
 }  // namespace
 
 std::string block_page(const FlowRecord& record, const policy::Notice* notice, std::string_view pop_name,
-                       std::string_view accept) {
+                       PageStyle style) {
   Texts texts;
   if (notice != nullptr) {
     if (!notice->title.empty()) texts.title = notice->title;
@@ -99,17 +101,17 @@ std::string block_page(const FlowRecord& record, const policy::Notice* notice, s
     texts.support = notice->support;
   }
   texts.event_id = base::hex16(record.producer_id) + "-" + std::to_string(record.event_counter);
-  const bool as_json = wants_json(accept);
+  const bool as_json = wants_json(style.accept);
   const wire::ProxyStatus status{.proxy = std::string(pop_name),
                                  .error = wire::ProxyError::kHttpRequestDenied,
                                  .next_hop = "",
                                  .details = "blocked by policy " + record.policy};
-  const wire::Fields fields{{"Proxy-Status", status.to_field_value()},
-                            {"Connection", "close"},
-                            {"Cache-Control", "no-store"},
-                            {"X-Content-Type-Options", "nosniff"},
-                            {"Content-Security-Policy", std::string(content_security_policy)},
-                            {"Content-Type", as_json ? "application/json; charset=utf-8" : "text/html; charset=utf-8"}};
+  wire::Fields fields{{"Proxy-Status", status.to_field_value()},
+                      {"Cache-Control", "no-store"},
+                      {"X-Content-Type-Options", "nosniff"},
+                      {"Content-Security-Policy", std::string(content_security_policy)},
+                      {"Content-Type", as_json ? "application/json; charset=utf-8" : "text/html; charset=utf-8"}};
+  if (!style.keep_alive) fields.push_back({"Connection", "close"});
   return wire::simple_response(403, "Forbidden", fields, as_json ? json(record, texts) : html(record, texts));
 }
 

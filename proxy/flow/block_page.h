@@ -9,9 +9,12 @@
 
 namespace sluice::flow {
 
-// A whole HTTP/1.1 403 response. `accept`: value of the client's Accept field; JSON for those who ask for it and not
-// for HTML.
+struct PageStyle {
+  std::string_view accept;  // the client's Accept: JSON for those who ask for it and not for HTML
+  bool keep_alive = false;  // the connection may take another request
+};
+// A whole HTTP/1.1 403 response.
 std::string block_page(const FlowRecord& record, const policy::Notice* notice, std::string_view pop_name,
-                       std::string_view accept);
+                       PageStyle style);
 
 }  // namespace sluice::flow

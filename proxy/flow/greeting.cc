@@ -97,7 +97,11 @@ void Greeting::on(AuthDone&& input, const StageContext& context) {
     return;
   }
   if (dialect_ == Dialect::kHttp) {
-    dial(std::move(*authority_), context);
+    if (authority_) {
+      dial(std::move(*authority_), context);
+    } else {
+      relay(context);
+    }
     return;
   }
   context.send(Side::kClient, wire::socks_credentials_reply(true));
@@ -151,11 +155,11 @@ bool Greeting::http_head(const StageContext& context) {
     refuse_here(reason, std::string("The request is refused: ") + wire::describe(parsed.reason()) + ".", context);
     return false;
   }
-  held_.consume(parsed.length());
-  return http_request(parsed.value(), context);
+  return http_request(parsed.value(), parsed.length(), context);
 }
 
-bool Greeting::http_request(const wire::RequestHead& head, const StageContext& context) {
+// A plain request stays in `held_`: whoever relays it reads it again.
+bool Greeting::http_request(const wire::RequestHead& head, size_t length, const StageContext& context) {
   auto target = wire::classify_target(head);
   if (!target) {
     refuse_here(CloseReason::kBadAuthority,
@@ -163,16 +167,25 @@ bool Greeting::http_request(const wire::RequestHead& head, const StageContext& c
                 context);
     return false;
   }
-  if (target->form != wire::TargetForm::kAuthority) {
-    refuse_here(CloseReason::kMethodNotAllowed, "Only CONNECT host:port is served here.", context);
+  const bool plain = target->form == wire::TargetForm::kAbsolute;
+  if (!plain && target->form != wire::TargetForm::kAuthority) {
+    refuse_here(CloseReason::kMethodNotAllowed, "Only CONNECT host:port and http:// requests are served here.",
+                context);
     return false;
   }
-  authority_ = std::move(target->authority);
-  context.record.host = authority_->host;
-  context.record.host_source = HostSource::kConnect;
+  context.record.host = target->authority.host;
+  context.record.host_source = plain ? HostSource::kHttpHost : HostSource::kConnect;
+  if (!plain) {
+    held_.consume(length);
+    authority_ = std::move(target->authority);
+  }
   if (!note_client(head.fields, context)) return false;
   if (!context.settings.authentication) {
-    dial(std::move(*authority_), context);
+    if (plain) {
+      relay(context);
+    } else {
+      dial(std::move(*authority_), context);
+    }
     return false;
   }
   const std::string* value = wire::find_field(head.fields, "proxy-authorization");
@@ -185,8 +198,15 @@ bool Greeting::http_request(const wire::RequestHead& head, const StageContext& c
     refuse_here(CloseReason::kAuthenticationFailed, "Proxy-Authorization is not a valid Basic credential.", context);
     return false;
   }
+  if (plain) credentials_ = *value;
   authenticate(std::move(credentials->user), std::move(credentials->password), context);
   return false;
+}
+
+void Greeting::relay(const StageContext& context) {
+  RelayTerms terms;
+  terms.credentials = std::move(credentials_);
+  Relaying(std::move(terms)).start(std::move(held_), client_ended_, context);
 }
 
 bool Greeting::socks_methods(const StageContext& context) {

@@ -1,9 +1,10 @@
 #pragma once
-// Greeting: from the first byte to a checked authority. HTTP/1.1 CONNECT, or SOCKS5 (none, or user and password).
+// Greeting: from the first byte to a checked authority. HTTP/1.1 CONNECT, or SOCKS5 (none, or user and password); or
+// to a plain request (`GET http://...`), which is relayed.
 //
 //   first byte 5 ---> methods --+--> credentials --> (Authenticate) --+--> request --+
 //        |                      +--------------- no password ---------+              +--> authority --> Dialing
-//        +--> HTTP head --> (Authenticate, where the listener wants it) -------------+
+//        +--> HTTP head --> (Authenticate, where the listener wants it) -------------+--> plain request --> Relaying
 #include <optional>
 
 #include "proxy/flow/refusal.h"
@@ -34,7 +35,8 @@ class Greeting {
   bool first_byte(const StageContext& context);
   bool check_source(const StageContext& context) const;
   bool http_head(const StageContext& context);
-  bool http_request(const wire::RequestHead& head, const StageContext& context);
+  bool http_request(const wire::RequestHead& head, size_t length, const StageContext& context);
+  void relay(const StageContext& context);
   bool socks_methods(const StageContext& context);
   bool socks_credentials(const StageContext& context);
   bool socks_request(const StageContext& context);
@@ -53,7 +55,8 @@ class Greeting {
   std::shared_ptr<const TunnelEnd> tunnel_;  // null on plain listeners: what the client says of itself is ignored
   base::Chunk held_;
   wire::RequestHeadParser parser_;
-  std::optional<wire::Authority> authority_;  // of an HTTP request whose password is being checked
+  std::optional<wire::Authority> authority_;  // of a CONNECT whose password is being checked
+  std::string credentials_;                   // of a plain request; a secret
 };
 
 }  // namespace sluice::flow

@@ -21,6 +21,8 @@ inline constexpr const char* input_name<DialDone> = "dial_done";
 template <>
 inline constexpr const char* input_name<SpliceEnded> = "splice_ended";
 template <>
+inline constexpr const char* input_name<Resumed> = "resumed";
+template <>
 inline constexpr const char* input_name<Tick> = "tick";
 template <>
 inline constexpr const char* input_name<Shutdown> = "shutdown";

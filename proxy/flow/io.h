@@ -73,6 +73,9 @@ struct SpliceEnded {
   CloseReason reason;
 };
 
+// Answer to Resume.
+struct Resumed {};
+
 // deadline() has come.
 struct Tick {
   SpliceBytes bytes;  // while splicing
@@ -90,8 +93,8 @@ struct PolicyChanged {
   SpliceBytes bytes;  // while splicing
 };
 
-using Input =
-    std::variant<Opened, Received, ReadEnded, Reset, AuthDone, DialDone, SpliceEnded, Tick, Shutdown, PolicyChanged>;
+using Input = std::variant<Opened, Received, ReadEnded, Reset, AuthDone, DialDone, SpliceEnded, Resumed, Tick, Shutdown,
+                           PolicyChanged>;
 
 // ---- actions
 
@@ -128,6 +131,7 @@ struct Respond {
 enum class HoldReason : uint8_t {
   kEarlyBytes,  // the client sent more than we keep before the origin is there
   kFirstBytes,  // the origin sent more than we keep before the client spoke
+  kPipelined,   // the client sent more ahead of its turn than we keep
 };
 struct HoldRead {
   Side side;
@@ -147,6 +151,12 @@ struct EndWrite {
 struct Abort {
   Side side;
 };
+
+// Close the origin's connection at once; the flow goes on and may dial again. What was not sent yet is dropped.
+struct HangUp {};
+
+// Come back as Resumed when everything before this has been performed.
+struct Resume {};
 
 // Move bytes both ways until both sides have ended; SpliceEnded reports. What was held goes first.
 struct Splice {
@@ -175,8 +185,8 @@ struct Close {
   CloseReason reason;
 };
 
-using Action = std::variant<Send, Respond, Authenticate, Dial, HoldRead, ReleaseRead, EndWrite, Abort, Splice, Record,
-                            Announce, Close>;
+using Action = std::variant<Send, Respond, Authenticate, Dial, HoldRead, ReleaseRead, EndWrite, Abort, HangUp, Resume,
+                            Splice, Record, Announce, Close>;
 
 // Actions in the order in which they must be performed.
 using Outbox = std::vector<Action>;

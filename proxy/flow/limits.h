@@ -18,6 +18,8 @@ constexpr base::Duration refusal_linger{2'000};
 constexpr base::Duration update_every{60'000};
 // One metadata value of a steering client, still percent-encoded: a long path, no more.
 constexpr size_t metadata_value_bytes_max = 1024;
+// Between requests an origin's connection is kept this long: long enough for a page, short against memory.
+constexpr base::Duration origin_idle_max{30'000};
 // SOCKS5 greeting: methods (257), user and password (513), request (262).
 constexpr size_t socks_bytes_max = 1'032;
 

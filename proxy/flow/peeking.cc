@@ -70,7 +70,7 @@ void Peeking::on(ReadEnded&& input, const StageContext& context) {
     if (held_.empty()) {
       decide(nullptr, context);  // it will never speak; the origin still may
     } else {
-      end(CloseReason::kClientHelloMalformed, context);
+      look(context);
     }
     return;
   }
@@ -83,6 +83,11 @@ void Peeking::on(Reset&& input, const StageContext& context) {
 }
 
 void Peeking::on(Tick&&, const StageContext& context) {
+  if (maybe_http_) {
+    maybe_http_ = false;
+    decide(nullptr, context);
+    return;
+  }
   end(held_.empty() ? CloseReason::kIdleTimeout : CloseReason::kClientHelloTimeout, context);
 }
 
@@ -102,7 +107,10 @@ bool Peeking::look(const StageContext& context) {
   if (parsed.is_need_more()) {
     return client_ended_ && end(CloseReason::kClientHelloMalformed, context);
   }
-  if (parsed.reason() == wire::HelloError::kNotTls) return decide(nullptr, context);
+  if (parsed.reason() == wire::HelloError::kNotTls) {
+    maybe_http_ = !client_ended_ && protocol_of(held_.view()) == policy::Protocol::kNotYet;
+    return !maybe_http_ && decide(nullptr, context);
+  }
   return end(close_reason_of(parsed.reason()), context);
 }
 
@@ -120,10 +128,12 @@ bool Peeking::decide(const wire::ClientHello* hello, const StageContext& context
     }
     if (binding == NameBinding::kTaken) return redial(context);
   }
-  const policy::Protocol protocol = hello != nullptr ? policy::Protocol::kTls : protocol_of(held_.view());
+  const policy::Protocol protocol = hello != nullptr ? policy::Protocol::kTls : spoken();
   const policy::Verdict verdict = ask_policy(context, Known::kSpoken, protocol);
   note_verdict(context, verdict);
   if (!passes(verdict)) return block(protocol, verdict.notice, context);
+  const bool inspected = protocol == policy::Protocol::kHttp && verdict.decision == policy::Decision::kIntercept;
+  if (inspected) return relay(context);
   begin_splice(context, std::move(held_), std::move(origin_held_), client_ended_);
   return true;
 }
@@ -137,6 +147,24 @@ bool Peeking::redial(const StageContext& context) {
   }
   context.out.emplace_back(Dial{{record.host, std::nullopt, record.destination.port}, nullptr});
   context.go(Redialing(std::move(held_), client_ended_));
+  return true;
+}
+
+// What the client speaks, when it is not TLS. Whoever lets the origin speak first speaks no HTTP.
+policy::Protocol Peeking::spoken() const {
+  const policy::Protocol protocol = origin_held_.empty() ? protocol_of(held_.view()) : policy::Protocol::kOther;
+  return protocol == policy::Protocol::kHttp ? protocol : policy::Protocol::kOther;
+}
+
+// Plain HTTP is always inspected, request by request.
+bool Peeking::relay(const StageContext& context) {
+  const FlowRecord& record = context.record;
+  RelayTerms terms;
+  terms.scheme = http::Scheme::kHttp;
+  terms.bound = wire::Authority{record.host, base::IpAddress::parse(record.host), record.destination.port};
+  terms.origin_open = true;
+  context.record.client_bytes = 0;  // counted request by request
+  Relaying(std::move(terms)).start(std::move(held_), client_ended_, context);
   return true;
 }
 

@@ -2,7 +2,7 @@
 // Peeking: hold what arrives until it is clear what the client speaks; then decide.
 //
 //   nothing from either side: wait, up to the idle timeout (browsers connect ahead of need); never classify
-//   client: a whole ClientHello -> name binding, then splice   |  not TLS -> splice, recorded as such
+//   client: a whole ClientHello -> name binding, then splice   |  an HTTP method -> relay   |  else splice, recorded
 //           it names a host and the client had asked for an address -> Redialing
 //           partial at its deadline, malformed, over 64 KiB -> close
 //   origin speaks first, client silent -> splice (it is not TLS); behind a partial hello it waits its turn
@@ -37,11 +37,14 @@ class Peeking {
   bool decide(const wire::ClientHello* hello, const StageContext& context);
   bool block(policy::Protocol protocol, const policy::Notice* notice, const StageContext& context);
   bool redial(const StageContext& context);
+  bool relay(const StageContext& context);
+  policy::Protocol spoken() const;
   bool end(CloseReason reason, const StageContext& context) const;
 
   base::Time deadline_;
   bool client_ended_ = false;
-  base::Chunk held_;  // from the client
+  bool maybe_http_ = false;  // the first bytes are the beginning of a method
+  base::Chunk held_;         // from the client
   base::Chunk origin_held_;
   wire::ClientHelloPeek peek_;
 };

@@ -4,6 +4,9 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/policy/request_path.h"
+#include "proxy/wire/http1_fields.h"
+
 namespace sluice::flow {
 
 namespace {
@@ -58,13 +61,30 @@ policy::Facts facts_of(const FlowRecord& record, Known known, policy::Protocol p
 }  // namespace
 
 policy::Verdict ask_policy(const StageContext& context, Known known, policy::Protocol protocol) {
-  if (context.settings.policy == nullptr) return verdict_without_policy();
+  if (context.settings.policy == nullptr) {
+    policy::Verdict verdict = verdict_without_policy();
+    if (protocol == policy::Protocol::kHttp) verdict.decision = policy::Decision::kIntercept;
+    return verdict;
+  }
   return context.settings.policy->decide(facts_of(context.record, known, protocol));
 }
 
 bool passes(const policy::Verdict& verdict) {
   return verdict.decision == policy::Decision::kSplice || verdict.decision == policy::Decision::kIntercept;
 }
+
+namespace {
+void note_labels(const StageContext& context, const policy::Facts& facts) {
+  FlowRecord& record = context.record;
+  const policy::Policy& policy = *context.settings.policy;
+  record.policy_version = policy.version();
+  const policy::HostLabels labels = policy.labels(facts);
+  record.app = labels.app;
+  record.app_category = labels.app_category;
+  record.category = labels.category;
+  record.other_categories.assign(labels.other_categories.begin(), labels.other_categories.end());
+}
+}  // namespace
 
 void note_verdict(const StageContext& context, const policy::Verdict& verdict) {
   FlowRecord& record = context.record;
@@ -87,21 +107,64 @@ void note_verdict(const StageContext& context, const policy::Verdict& verdict) {
   }
   record.recorded = !spliced || effective.bypass.recorded || record.begun;  // what was begun is ended
   if (context.settings.policy == nullptr) return;
-  const policy::Policy& policy = *context.settings.policy;
-  record.policy_version = policy.version();
-  const policy::HostLabels labels = policy.labels(facts_of(record, Known::kSpoken, policy::Protocol::kNotYet));
-  record.app = labels.app;
-  record.app_category = labels.app_category;
-  record.category = labels.category;
-  record.other_categories.assign(labels.other_categories.begin(), labels.other_categories.end());
+  note_labels(context, facts_of(record, Known::kSpoken, policy::Protocol::kNotYet));
+}
+
+namespace {
+// What policy looks at in a request. Owns the one text that is made for it.
+class RequestFacts {
+ public:
+  RequestFacts(const FlowRecord& record, const http::Request& request)
+      : path_(policy::normalised_path(request.path)),
+        facts_(facts_of(record, Known::kSpoken, policy::Protocol::kHttp)) {
+    const std::string* type = wire::find_field(request.fields, "content-type");
+    facts_.request = Fact<policy::Request>::of(
+        {.method = request.method, .path = path_, .content_type = type == nullptr ? std::string_view{} : *type});
+  }
+  const policy::Facts& facts() const { return facts_; }
+
+ private:
+  std::string path_;
+  policy::Facts facts_;
+};
+}  // namespace
+
+policy::Verdict ask_about_request(const StageContext& context, const http::Request& request) {
+  if (context.settings.policy == nullptr) {
+    policy::Verdict verdict;
+    verdict.decision = policy::Decision::kIntercept;
+    verdict.action = policy::Action::kAllow;
+    return verdict;
+  }
+  return context.settings.policy->decide(RequestFacts(context.record, request).facts());
+}
+
+void note_request_verdict(const StageContext& context, const http::Request& request, const policy::Verdict& verdict) {
+  // An exception: not looked into further, though it passes through our hands.
+  if (verdict.decision == policy::Decision::kSplice) return note_verdict(context, verdict);
+  FlowRecord& record = context.record;
+  record.action = static_cast<Verdict>(verdict.action);
+  record.policy = verdict.by.rule;
+  record.policy_kind = static_cast<PolicyKind>(verdict.by.kind);
+  record.notification = verdict.notice == nullptr ? std::string_view{} : verdict.notice->name;
+  record.bypass_mode = BypassMode::kNone;
+  record.bypass_reason_code = BypassReasonCode::kUnspecified;
+  record.bypass_reason.clear();
+  if (context.settings.policy != nullptr) note_labels(context, RequestFacts(record, request).facts());
 }
 
 policy::Protocol protocol_of(base::ByteView first_bytes) {
-  const std::string_view text = base::as_text(first_bytes.first(std::min<size_t>(first_bytes.size(), 16)));
-  for (const std::string_view method : {"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "TRACE "}) {
-    if (text.starts_with(method)) return policy::Protocol::kHttp;
+  // Of RFC 9110, PATCH and WebDAV: a word in capitals alone would take SMTP and IRC for HTTP.
+  static constexpr std::string_view methods[] = {"GET ",   "HEAD ",  "POST ",    "PUT ",      "DELETE ",    "OPTIONS ",
+                                                 "PATCH ", "TRACE ", "CONNECT ", "PROPFIND ", "PROPPATCH ", "MKCOL ",
+                                                 "COPY ",  "MOVE ",  "LOCK ",    "UNLOCK ",   "REPORT ",    "SEARCH "};
+  bool maybe = false;
+  for (const std::string_view method : methods) {
+    const std::string_view text = base::as_text(first_bytes.first(std::min(first_bytes.size(), method.size())));
+    if (text == method) return policy::Protocol::kHttp;
+    maybe = maybe || method.starts_with(text);
   }
-  return policy::Protocol::kOther;
+  return maybe ? policy::Protocol::kNotYet : policy::Protocol::kOther;
 }
 
 }  // namespace sluice::flow

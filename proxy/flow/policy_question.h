@@ -2,6 +2,7 @@
 // Asking policy from inside a stage: what is known of the flow as facts, and the verdict as part of its record.
 #include "proxy/flow/record.h"
 #include "proxy/flow/stage_context.h"
+#include "proxy/http/message.h"
 #include "proxy/policy/policy.h"
 
 namespace sluice::flow {
@@ -22,7 +23,12 @@ bool passes(const policy::Verdict& verdict);
 // Writes a decided verdict into the record: rule, reason, labels of the host.
 void note_verdict(const StageContext& context, const policy::Verdict& verdict);
 
+// The verdict on one request of a relayed connection, whose host and address are in the record.
+policy::Verdict ask_about_request(const StageContext& context, const http::Request& request);
+void note_request_verdict(const StageContext& context, const http::Request& request, const policy::Verdict& verdict);
+
 // The protocol of a flow whose first bytes are not a ClientHello.
+// Not yet: more bytes will tell.
 policy::Protocol protocol_of(base::ByteView first_bytes);
 
 }  // namespace sluice::flow

@@ -66,6 +66,11 @@ void StageContext::finish(CloseReason reason, Stage stage) const {
   go(Done{reason});
 }
 
+uint64_t StageContext::next_event_counter() const {
+  SLUICE_ASSERT(flow.ids_ != nullptr);
+  return flow.ids_->next_event_counter();
+}
+
 void StageContext::vanish() const {
   out.emplace_back(Close{CloseReason::kClientClosed});
   go(Done{CloseReason::kClientClosed});

@@ -3,10 +3,11 @@
 //
 //   Greeting --authority--> Dialing --connected, 200--> Peeking --decided--> Splicing --ended--> Done
 //      +--a tunnel, first bytes--> Hearing --decided--> Dialing                                |
-//      |  |                    |                         | |                    ^                 ^
-//      |  |                    |   address, hello names | +--> Redialing --------+                 |
-//      |  +--- policy blocks --+---> Blocking --heard--+ |        |                               |
-//      +------ refused --------+--------- failed -------+-+--------+--> Refusing --client closed, 2 s --+
+//    |  |                    |                         | |                    ^                 ^
+//    |  |                    |   address, hello names  | +--> Redialing --------+                 |
+//    |  +--http://... request--------------------------|---------plain HTTP--> Relaying ----------+
+//    |  +--- policy blocks --+---> Blocking --heard--+ |        |                  |            |
+//    +------ refused --------+--------- failed -------+-+-------+------------------+--> Refusing --client closed, 2 s
 //
 // A (stage, input) pair without a handler closes the flow with a reason that names the pair.
 #include <memory>
@@ -16,6 +17,7 @@
 
 #include "proxy/flow/blocking.h"
 #include "proxy/flow/dialing.h"
+#include "proxy/flow/event_ids.h"
 #include "proxy/flow/greeting.h"
 #include "proxy/flow/hearing.h"
 #include "proxy/flow/io.h"
@@ -24,6 +26,7 @@
 #include "proxy/flow/record.h"
 #include "proxy/flow/redialing.h"
 #include "proxy/flow/refusing.h"
+#include "proxy/flow/relaying.h"
 #include "proxy/flow/settings.h"
 #include "proxy/flow/splicing.h"
 
@@ -31,7 +34,8 @@ namespace sluice::flow {
 
 class ProxyFlow final : public Machine {
  public:
-  using Stages = std::variant<Greeting, Hearing, Dialing, Peeking, Redialing, Splicing, Blocking, Refusing, Done>;
+  using Stages =
+      std::variant<Greeting, Hearing, Dialing, Peeking, Redialing, Splicing, Relaying, Blocking, Refusing, Done>;
 
   ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpoint& source, base::Time now,
             base::WallTime wall);
@@ -39,6 +43,10 @@ class ProxyFlow final : public Machine {
   void handle(Input&& input, base::Time now, Outbox& out) override;
   std::optional<base::Time> deadline() const override;
   bool done() const override { return std::holds_alternative<Done>(stage_); }
+
+  // Where a relayed flow gets the ids of its further events; outlives the flow. The record has its first one already.
+  void use_event_ids(EventIds& ids) { ids_ = &ids; }
+
   FlowRecord& record() override { return record_; }
   const FlowRecord& record() const { return record_; }
   const char* stage_name() const;
@@ -47,6 +55,7 @@ class ProxyFlow final : public Machine {
   friend struct StageContext;
 
   std::shared_ptr<const Settings> settings_;
+  EventIds* ids_ = nullptr;
   FlowRecord record_;
   Stages stage_;
   std::optional<Stages> next_;

@@ -73,6 +73,7 @@ enum class CloseReason : uint8_t {
   kIdleTimeout = 5,
   kTotalTimeout = 6,
   kHalfOpenTimeout = 7,
+  kCompleted = 8,
   kBadRequest = 20,
   kHeadTooLarge = 21,
   kHeadTimeout = 22,
@@ -106,6 +107,7 @@ enum class CloseReason : uint8_t {
   kDrain = 85,
   kProducerCrash = 86,
   kInternalError = 87,
+  kMessageRejected = 103,
 };
 
 enum class Stage : uint8_t {
@@ -146,6 +148,17 @@ struct TunnelEnd {
 // What a steering client decided about a flow before it sent it through the tunnel.
 enum class SteeringVerdict : uint8_t { kUnspecified, kSteer, kBypass };
 
+// One HTTP exchange, where requests are seen. No fields but these are kept of a message.
+struct Exchange {
+  std::string method;
+  std::string url;      // without the query
+  std::string referer;  // likewise
+  std::string user_agent;
+  std::string content_type;  // of the response
+  int status = 0;            // of the response, ours or the origin's; 0: none was sent
+  int minor_version = 1;     // of the client's HTTP/1
+};
+
 struct FlowRecord {
   // identity
   uint64_t producer_id = 0;  // with the counter it is the event_id, given when the flow begins
@@ -184,6 +197,10 @@ struct FlowRecord {
   // bytes at the client's side, after the CONNECT or SOCKS reply
   uint64_t client_bytes = 0;
   uint64_t server_bytes = 0;
+  uint64_t earlier_client_bytes = 0;  // of this flow's exchanges that have records of their own
+  uint64_t earlier_server_bytes = 0;
+
+  std::shared_ptr<Exchange> exchange;  // null: the record of a connection. Replaced, never changed, by the next one
 
   // verdict
   Verdict action = Verdict::kUnspecified;

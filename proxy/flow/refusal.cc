@@ -76,6 +76,12 @@ constexpr Row rows[] = {
      SocksReply::kNetworkUnreachable, failed, PolicyKind::kUnspecified, ""},
     {CloseReason::kConnectError, 502, "Bad Gateway", ProxyError::kDestinationUnavailable, SocksReply::kGeneralFailure,
      failed, PolicyKind::kUnspecified, ""},
+    {CloseReason::kMessageRejected, 400, "Bad Request", ProxyError::kHttpProtocolError, SocksReply::kGeneralFailure,
+     block, PolicyKind::kProtocol, "message rules"},
+    {CloseReason::kOriginClosed, 502, "Bad Gateway", ProxyError::kConnectionTerminated, SocksReply::kGeneralFailure,
+     failed, PolicyKind::kUnspecified, ""},
+    {CloseReason::kOriginReset, 502, "Bad Gateway", ProxyError::kConnectionTerminated, SocksReply::kGeneralFailure,
+     failed, PolicyKind::kUnspecified, ""},
     {CloseReason::kOverload, 503, "Service Unavailable", ProxyError::kConnectionLimitReached,
      SocksReply::kGeneralFailure, block, PolicyKind::kAdmission, "limits"},
     {CloseReason::kDrain, 503, "Service Unavailable", ProxyError::kHttpRequestDenied, SocksReply::kGeneralFailure,
@@ -101,7 +107,15 @@ const Row& row_of(CloseReason reason) {
   return rows[0];
 }
 
-std::string http_answer(const Row& row, std::string_view proxy_name, std::string_view detail) {
+const char* phrase_of(int status, const Row& row) {
+  switch (status) {
+    case 417: return "Expectation Failed";
+    case 502: return "Bad Gateway";
+    default: return row.phrase;
+  }
+}
+
+std::string http_answer(const Row& row, int status_code, std::string_view proxy_name, std::string_view detail) {
   const wire::ProxyStatus status{
       .proxy = std::string(proxy_name), .error = row.error, .next_hop = "", .details = std::string(detail)};
   wire::Fields fields{{"Proxy-Status", status.to_field_value()},
@@ -110,7 +124,7 @@ std::string http_answer(const Row& row, std::string_view proxy_name, std::string
                       {"Content-Type", "text/plain; charset=utf-8"}};
   if (row.status == 407) fields.push_back({"Proxy-Authenticate", "Basic realm=\"sluice\", charset=\"UTF-8\""});
   if (row.status == 405) fields.push_back({"Allow", "CONNECT"});
-  return wire::simple_response(row.status, row.phrase, fields, std::string(detail) + "\n");
+  return wire::simple_response(status_code, phrase_of(status_code, row), fields, std::string(detail) + "\n");
 }
 
 // Through a tunnel a rule of ours is always 403: 421 would send the client to another PoP.
@@ -124,7 +138,7 @@ Respond tunnel_answer(const Row& row, const FlowRecord& record, const Settings& 
 std::string answer(Dialect dialect, const Row& row, std::string_view proxy_name, std::string_view detail) {
   switch (dialect) {
     case Dialect::kTunnel: break;  // Respond
-    case Dialect::kHttp: return http_answer(row, proxy_name, detail);
+    case Dialect::kHttp: return http_answer(row, row.status, proxy_name, detail);
     case Dialect::kSocksMethods: return wire::socks_method_reply(wire::SocksMethod::kNoneAcceptable);
     case Dialect::kSocksCredentials: return wire::socks_credentials_reply(false);
     case Dialect::kSocksRequest: return wire::socks_reply(row.socks);
@@ -145,13 +159,26 @@ RefusalAnswer refusal_answer(Dialect dialect, CloseReason reason, std::string_vi
   return {answer(dialect, row, proxy_name, detail), row.verdict, row.kind, row.policy};
 }
 
-void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReason reason, std::string_view detail) {
+namespace {
+const Row& note(const StageContext& context, Stage stage, CloseReason reason) {
   const Row& row = row_of(reason);
   context.record.action = row.verdict;
   context.record.policy_kind = row.kind;
   context.record.policy = row.policy;
   context.record.close_reason = reason;
   context.record.error_stage = stage;
+  return row;
+}
+}  // namespace
+
+std::string note_refusal(const StageContext& context, Stage stage, CloseReason reason, int status,
+                         std::string_view detail) {
+  const Row& row = note(context, stage, reason);
+  return http_answer(row, status == 0 ? row.status : status, context.settings.pop_name, detail);
+}
+
+void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReason reason, std::string_view detail) {
+  const Row& row = note(context, stage, reason);
   context.write_record(Record::State::kClosed);
   if (dialect == Dialect::kTunnel) {
     context.out.emplace_back(tunnel_answer(row, context.record, context.settings, detail));
@@ -236,8 +263,9 @@ void fail_tls(const StageContext& context, Stage stage, CloseReason reason) {
 
 void refuse_page(const StageContext& context, const policy::Notice* notice, std::string_view accept) {
   context.record.action = Verdict::kBlock;
-  answer_inside(context, Stage::kPeeking, CloseReason::kPolicyBlock,
-                base::Chunk::copy_of(block_page(context.record, notice, context.settings.pop_name, accept)));
+  answer_inside(
+      context, Stage::kPeeking, CloseReason::kPolicyBlock,
+      base::Chunk::copy_of(block_page(context.record, notice, context.settings.pop_name, {.accept = accept})));
 }
 
 }  // namespace sluice::flow

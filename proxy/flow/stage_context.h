@@ -27,6 +27,9 @@ struct StageContext {
     out.emplace_back(Record{state});
   }
 
+  // The counter of a new event of this producer.
+  uint64_t next_event_counter() const;
+
   // Leaves the current stage when its handler returns.
   template <class NextStage>
   void go(NextStage stage) const;

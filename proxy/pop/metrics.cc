@@ -11,7 +11,7 @@ Outcome outcome_of(const flow::FlowRecord& record) {
     case flow::Verdict::kBypass: return Outcome::kBypass;
     case flow::Verdict::kUnspecified: return Outcome::kEmpty;
     case flow::Verdict::kAllow:
-    case flow::Verdict::kAlert: return Outcome::kFailed;
+    case flow::Verdict::kAlert: return record.exchange ? Outcome::kInspect : Outcome::kFailed;
   }
   return Outcome::kFailed;
 }
@@ -20,8 +20,8 @@ void WorkerMetrics::count_flow(Outcome outcome, const flow::FlowRecord& record, 
                                base::Duration duration) {
   const auto o = static_cast<size_t>(outcome);
   flows[o].add();
-  client_bytes[o].add(record.client_bytes);
-  server_bytes[o].add(record.server_bytes);
+  client_bytes[o].add(record.client_bytes + record.earlier_client_bytes);
+  server_bytes[o].add(record.server_bytes + record.earlier_server_bytes);
   overhead_bytes.add(overhead);
   size_t bucket = 0;
   while (bucket < flow_ms_buckets.size() && duration.count() > flow_ms_buckets[bucket]) ++bucket;

@@ -16,11 +16,12 @@ namespace sluice::pop {
 enum class Outcome : uint8_t {
   kBypass,    // passed on without being decrypted
   kBlock,     // refused by a rule
+  kInspect,   // passed on message by message
   kFailed,    // permitted, but it did not come about
   kEmpty,     // a connection on which nothing was asked
   kOverload,  // refused unseen: flow limit, spool full
 };
-constexpr std::array<const char*, 5> outcome_names{"bypass", "block", "failed", "empty", "overload"};
+constexpr std::array<const char*, 6> outcome_names{"bypass", "block", "inspect", "failed", "empty", "overload"};
 Outcome outcome_of(const flow::FlowRecord& record);
 
 using monitor::Counter;

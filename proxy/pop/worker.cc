@@ -137,6 +137,7 @@ void Worker::accept(size_t listener_index, int fd, const base::Endpoint& peer) {
   }
   const ListenerRuntime& listener = runtime_->listeners[listener_index];
   auto machine = std::make_unique<flow::ProxyFlow>(listener.settings, peer, loop.now(), base::wall_now());
+  machine->use_event_ids(*this);
   auto driver = drive::FlowDriver::open(*this, fd, std::move(machine), runtime_->dial);
   if (driver == nullptr) {
     shared_.open_flows.fetch_sub(1, std::memory_order_relaxed);
@@ -177,6 +178,7 @@ void Worker::on_tunnel_flow(size_t listener, std::unique_ptr<net::Stream> client
                             flow::Opened opened) {
   auto machine = std::make_unique<flow::ProxyFlow>(runtime_->listeners[listener].settings, opened.tunnel->address,
                                                    loop.now(), base::wall_now());
+  machine->use_event_ids(*this);
   add(drive::FlowDriver::open(*this, std::move(client), responder, std::move(machine), runtime_->dial), listener,
       std::move(opened));
 }
@@ -255,7 +257,8 @@ void Worker::announce(drive::FlowDriver&, policy::Line) {
 
 void Worker::flow_ended(drive::FlowDriver& driver, flow::CloseReason, const drive::FlowTotals& totals) {
   const flow::FlowRecord& record = driver.record();
-  const uint64_t payload = record.client_bytes + record.server_bytes;
+  const uint64_t payload =
+      record.client_bytes + record.server_bytes + record.earlier_client_bytes + record.earlier_server_bytes;
   metrics_.count_flow(outcome_of(record), record, totals.client_in + totals.client_out - payload,
                       loop.now() - record.started);
   if (record.policy_disagreement) metrics_.policy_disagreements.add();

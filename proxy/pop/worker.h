@@ -10,6 +10,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/drive/flow_driver.h"
+#include "proxy/flow/event_ids.h"
 #include "proxy/net/listener.h"
 #include "proxy/pop/metrics.h"
 #include "proxy/pop/password_gate.h"
@@ -21,7 +22,11 @@
 namespace sluice::pop {
 
 // Created, started, stopped and destroyed by Pop, on its thread; everything private runs on the worker's own.
-class Worker : public drive::FlowHost, public drive::TunnelHost, private net::Timer, private net::Ready {
+class Worker : public drive::FlowHost,
+               public drive::TunnelHost,
+               private flow::EventIds,
+               private net::Timer,
+               private net::Ready {
  public:
   struct Options {
     report::BuilderContext builder;  // producer_id is filled in here
@@ -51,6 +56,8 @@ class Worker : public drive::FlowHost, public drive::TunnelHost, private net::Ti
 
   Worker(std::unique_ptr<Base> base, Shared& shared, Options options, std::shared_ptr<const Runtime> runtime);
 
+  // flow::EventIds
+  uint64_t next_event_counter() override { return spool_->allocate_event_counter(); }
   // drive::FlowHost
   void begin_event(flow::FlowRecord& record) override;
   void write_record(flow::FlowRecord& record, flow::Record::State state) override;

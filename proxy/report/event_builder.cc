@@ -120,6 +120,7 @@ void EventBuilder::build(const flow::FlowRecord& record, events::v1::State state
   out.set_numbytes(record.client_bytes + record.server_bytes);
   fill_verdict(record, out);
   fill_tls(record, out);
+  if (record.exchange) fill_page(*record.exchange, out);
   out.set_count(1);
 }
 
@@ -186,6 +187,23 @@ void EventBuilder::fill_verdict(const flow::FlowRecord& record, PageEvent& out) 
   set_text(record.client_policy, *out.mutable_client_policy());
   set_text(record.client_policy_version, *out.mutable_client_policy_version());
   out.set_policy_disagreement(record.policy_disagreement);
+}
+
+// One exchange, one page.
+void EventBuilder::fill_page(const flow::Exchange& exchange, PageEvent& out) {
+  out.set_type(events::v1::TYPE_PAGE);
+  out.set_page_build(events::v1::PAGE_BUILD_SINGLE);
+  out.set_page_id(out.event_id());
+  set_text(exchange.url, *out.mutable_url());
+  set_text(exchange.url, *out.mutable_page());
+  set_text(exchange.referer, *out.mutable_referer());
+  set_text(exchange.method, *out.mutable_method());
+  out.set_status(static_cast<uint32_t>(exchange.status));
+  out.set_http_version(exchange.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1");
+  set_text(exchange.content_type, *out.mutable_content_type());
+  set_text(exchange.user_agent, *out.mutable_useragent());
+  out.set_req_cnt(1);
+  out.set_resp_cnt(exchange.status != 0 ? 1 : 0);
 }
 
 void EventBuilder::fill_tls(const flow::FlowRecord& record, PageEvent& out) {

@@ -12,6 +12,9 @@ inline constexpr size_t head_fields_max = 200;
 inline constexpr size_t chunk_size_digits_max = 15;
 inline constexpr size_t chunk_line_bytes_max = 1024;
 
+// A PROXY protocol header with its extensions: addresses take 36 bytes, a certificate's name some hundred.
+inline constexpr size_t proxy_header_bytes_max = 2048;
+
 // TLS records that carry one ClientHello, record headers included. Hybrid key shares make 1.8 KB; large pre-shared key
 // tickets and padding are far below this.
 inline constexpr size_t client_hello_bytes_max = size_t{64} * 1024;

@@ -75,6 +75,7 @@ class Sluice(Subject):
                        "resolve": {ORIGIN_NAME: "127.0.0.1"}},
             "spool": {"directory": str(folder / "spool")},
             "limits": {"flows": FLOWS_MAX},
+            "policy": str(folder / "policy.yaml"),
         }
         if ingest:
             settings["events"] = {"address": ingest}
@@ -99,6 +100,10 @@ class Sluice(Subject):
     def start(self, workshop, port):
         with workshop.folder_for("sluice") as folder, self._store_started(workshop, folder) as ingest:
             configuration = folder / "proxy.yaml"
+            # Untouched traffic is what is measured: without the exception, plain HTTP would be inspected.
+            (folder / "policy.yaml").write_text(
+                "tenant: default\nsteering_configurations:\n"
+                f"- {{name: bench, exceptions: [{{name: Origin, domains: [{ORIGIN_NAME}]}}]}}\n")
             stack.write_configuration(configuration, self._settings(folder, port, ingest))
             command = [workshop.proxy_binary, "--config", configuration]
             with workshop.running("sluice-proxy", command, folder) as self.running:

@@ -15,7 +15,7 @@ using namespace sluice;
 using namespace sluice::flow;
 
 // Plays the driver: keeps its side of the contract and checks the machine's.
-class Checker {
+class Checker : private EventIds {
  public:
   Checker(uint8_t options, base::ByteView early) {
     Settings settings;
@@ -25,6 +25,7 @@ class Checker {
     settings.timeouts.total = base::Duration((options & 4) != 0 ? 10'000 : 0);
     machine_ = std::make_unique<ProxyFlow>(std::make_shared<const Settings>(settings),
                                            *base::Endpoint::parse("192.0.2.1:1"), now_, base::WallTime{});
+    machine_->use_event_ids(*this);
     Opened opened;
     if ((options & 8) != 0) {  // a CONNECT of a tunnel, with what stands behind it
       opened.tunnel = std::make_shared<TunnelEnd>();
@@ -60,6 +61,7 @@ class Checker {
     } else if (dialling_) {
       dialling_ = false;
       connected_ = (argument & 1) != 0;
+      ended_[1] = false;
       DialDone result;
       if (!connected_) result.failure = CloseReason::kConnectRefused;
       give(std::move(result));
@@ -78,26 +80,40 @@ class Checker {
   void shutdown() { give(Shutdown{CloseReason::kDrain, {}}); }
 
  private:
+  uint64_t next_event_counter() override { return ++event_counter_; }
+
   void give(Input input) {
     if (machine_->done()) return;
     Outbox out;
     machine_->handle(std::move(input), now_, out);
-    for (const Action& action : out) check(action);
+    bool resume = false;
+    for (const Action& action : out) {
+      check(action);
+      resume = resume || std::holds_alternative<Resume>(action);
+    }
     SLUICE_ASSERT(machine_->done() == closed_);
     SLUICE_ASSERT(machine_->record().close_reason != CloseReason::kInternalError);
+    if (resume) give(Resumed{});
   }
   void check(const Action& action) {
     SLUICE_ASSERT(!closed_);  // nothing after Close
     if (const auto* record = std::get_if<Record>(&action)) {
-      SLUICE_ASSERT(!final_record_);  // one final record, nothing after it
+      if (machine_->record().event_counter != recorded_event_) final_record_ = false;
+      recorded_event_ = machine_->record().event_counter;
+      SLUICE_ASSERT(!final_record_);  // one final record of each event, nothing after it
       final_record_ = record->state == Record::State::kClosed;
     } else if (std::holds_alternative<Authenticate>(action)) {
-      SLUICE_ASSERT(!authenticating_ && dials_ == 0);
+      SLUICE_ASSERT(!authenticating_ && !dialling_);
       authenticating_ = true;
     } else if (std::holds_alternative<Dial>(action)) {
-      SLUICE_ASSERT(!dialling_ && !spliced_ && ++dials_ <= 2);  // the authority, and the name a hello says
+      SLUICE_ASSERT(!dialling_ && !spliced_);
       dialling_ = true;
       connected_ = ended_[static_cast<size_t>(Side::kOrigin)] = false;  // the new connection is another one
+    } else if (std::holds_alternative<HangUp>(action)) {
+      SLUICE_ASSERT(connected_);
+      connected_ = false;
+    } else if (const auto* send = std::get_if<Send>(&action)) {
+      SLUICE_ASSERT(send->side == Side::kClient || (connected_ && !dialling_));
     } else if (const auto* splice = std::get_if<Splice>(&action)) {
       SLUICE_ASSERT(connected_ && !spliced_);
       spliced_ = true;
@@ -111,10 +127,11 @@ class Checker {
 
   base::Time now_{base::Duration(1'000'000)};
   std::unique_ptr<ProxyFlow> machine_;
+  uint64_t event_counter_ = 1;
   std::string client_in_;
   bool ended_[2] = {false, false};
+  uint64_t recorded_event_ = 0;
   bool authenticating_ = false, dialling_ = false, connected_ = false;
-  int dials_ = 0;
   bool spliced_ = false, final_record_ = false, closed_ = false;
 };
 

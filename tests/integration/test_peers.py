@@ -222,7 +222,7 @@ class DeafPeers(PeerCase):
 
 class SilentPeers(PeerCase):
     def test_origin_that_says_nothing(self):
-        for host, words in (("mute.peer.test", b""), ("talk.peer.test", b"GET / HTTP/1.1\r\n\r\n"),
+        for host, words in (("mute.peer.test", b""), ("talk.peer.test", b"talk to me\r\n\r\n"),
                             ("tls.peer.test", hello.captured("tls.peer.test"))):
             with self.subTest(host=host):
                 sock = self.opened(host, self.silent.port)

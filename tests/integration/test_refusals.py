@@ -70,7 +70,7 @@ class Refusals(cases.StackCase):
         self.refused(data, 431, "http_request_error", "head_too_large")
 
     def test_method(self):
-        self.refused(b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", 405, "http_request_denied",
+        self.refused(b"GET https://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", 405, "http_request_denied",
                      "method_not_allowed")
 
     def test_authority(self):

@@ -98,8 +98,25 @@ TEST_CASE("what is not TLS is passed on and recorded as such") {
   const Mode mode = GENERATE(Mode::kWhole, Mode::kBytewise);
   Playbook play(mode, open_settings());
   to_peeking(play);
-  play.received(Side::kClient, "G").expect({"record open", "splice up=1 down=0"});
+  play.received(Side::kClient, "g").expect({"record open", "splice up=1 down=0"});
   CHECK(play.record().tls_version == 0);
+}
+
+TEST_CASE("what could become an HTTP method is waited for, not for ever") {
+  Playbook late(Mode::kWhole, open_settings());
+  to_peeking(late);
+  late.received(Side::kClient, "GE").expect({});
+  late.tick().expect({"record open", "splice up=2 down=0"});
+
+  Playbook ended(Mode::kWhole, open_settings());
+  to_peeking(ended);
+  ended.received(Side::kClient, "GE").expect({});
+  ended.in(ReadEnded{Side::kClient}).expect({"record open", "splice up=2 down=0 client_ended"});
+
+  Playbook other(Mode::kWhole, open_settings());
+  to_peeking(other);
+  other.received(Side::kClient, "GE").expect({});
+  other.received(Side::kClient, "X").expect({"record open", "splice up=3 down=0"});
 }
 
 TEST_CASE("an origin that speaks first is passed on") {

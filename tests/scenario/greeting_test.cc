@@ -22,7 +22,7 @@ const RefusedRequest refused_requests[] = {
     {"an octal address", "CONNECT 0177.0.0.1:443 HTTP/1.1\r\n\r\n", 400, CloseReason::kBadAuthority},
     {"a short address", "CONNECT 127.1:443 HTTP/1.1\r\n\r\n", 400, CloseReason::kBadAuthority},
     {"a port outside the list", "CONNECT example.com:22 HTTP/1.1\r\n\r\n", 403, CloseReason::kPortNotAllowed},
-    {"plain HTTP", "GET http://example.com/ HTTP/1.1\r\nHost: example.com\r\n\r\n", 405,
+    {"another scheme", "GET https://example.com/ HTTP/1.1\r\nHost: example.com\r\n\r\n", 405,
      CloseReason::kMethodNotAllowed},
     {"a request to the proxy itself", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 405, CloseReason::kMethodNotAllowed},
 };

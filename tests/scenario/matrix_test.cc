@@ -32,6 +32,11 @@ const StageWay ways[] = {
        p.received(Side::kClient, "x");
      }},
     {"redialing", [](Playbook& p) { to_redialing(p); }},
+    {"relaying",
+     [](Playbook& p) {
+       p.received(Side::kClient, "POST http://example.com/ HTTP/1.1\r\nHost: example.com\r\nContent-Length: 9\r\n\r\n");
+       p.in(connected());
+     }},
     {"refusing", [](Playbook& p) { p.received(Side::kClient, "GET / HTTP/1.1\r\n\r\n"); }},
 };
 
@@ -48,6 +53,7 @@ std::vector<Input> every_input() {
   inputs.push_back(connected());
   inputs.push_back(failed(CloseReason::kConnectRefused));
   inputs.push_back(SpliceEnded{{}, CloseReason::kClientClosed});
+  inputs.push_back(Resumed{});
   inputs.push_back(Tick{});
   inputs.push_back(Shutdown{CloseReason::kDrain, {}});
   inputs.push_back(PolicyChanged{std::make_shared<const Settings>(open_settings()), {}});
@@ -60,14 +66,17 @@ bool is_unexpected(const std::string& stage, const Input& input) {
   const bool auth = std::holds_alternative<AuthDone>(input);
   const bool dial = std::holds_alternative<DialDone>(input);
   const bool splice = std::holds_alternative<SpliceEnded>(input);
+  const bool resumed = std::holds_alternative<Resumed>(input);
   const bool tick = std::holds_alternative<Tick>(input);
   const bool bytes = std::holds_alternative<Received>(input) || std::holds_alternative<ReadEnded>(input) ||
                      std::holds_alternative<Reset>(input);
+  if (resumed) return stage != "relaying";
   if (stage == "greeting") return dial || splice;
   if (stage == "hearing") return opened || auth || dial || splice;
   if (stage == "dialing" || stage == "redialing") return opened || auth || splice || tick;
   if (stage == "peeking") return opened || auth || dial || splice;
   if (stage == "splicing") return opened || auth || dial || bytes;
+  if (stage == "relaying") return opened || auth || splice;
   return opened || dial || splice;  // refusing
 }
 

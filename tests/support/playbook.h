@@ -41,6 +41,10 @@ inline std::string describe(const flow::Action& action) {
           return "end_write " + side_name(a.side);
         } else if constexpr (std::is_same_v<T, flow::Abort>) {
           return "abort " + side_name(a.side);
+        } else if constexpr (std::is_same_v<T, flow::HangUp>) {
+          return "hang_up";
+        } else if constexpr (std::is_same_v<T, flow::Resume>) {
+          return "resume";
         } else if constexpr (std::is_same_v<T, flow::Splice>) {
           return "splice up=" + std::to_string(a.to_origin.size()) + " down=" + std::to_string(a.to_client.size()) +
                  (a.client_ended ? " client_ended" : "") + (a.origin_ended ? " origin_ended" : "");
@@ -58,7 +62,7 @@ inline std::string describe(const flow::Action& action) {
 enum class PlayMode { kWhole, kBytewise };
 
 template <class MachineT, class SettingsT>
-class BasicPlaybook {
+class BasicPlaybook : private flow::EventIds {
  public:
   using Mode = PlayMode;
 
@@ -68,6 +72,7 @@ class BasicPlaybook {
       : mode_(mode),
         machine_(std::make_shared<const SettingsT>(std::move(settings)), *base::Endpoint::parse("192.0.2.10:40000"),
                  now_, base::WallTime(base::Duration(1'700'000'000'000))) {
+    if constexpr (requires { machine_.use_event_ids(*this); }) machine_.use_event_ids(*this);
     if (prepare) prepare(machine_.record());
     in(std::move(opened));
   }
@@ -85,8 +90,13 @@ class BasicPlaybook {
         to_origin_ += splice->to_origin.text();
         to_client_ += splice->to_client.text();
       }
-      pending_.push_back(describe(action));
+      note(action);
     }
+    return *this;
+  }
+  // From here on bytes sent to one side in a row are one entry, however they were cut.
+  BasicPlaybook& merge_sends() {
+    merging_ = true;
     return *this;
   }
   BasicPlaybook& received(Side side, std::string_view bytes) {
@@ -128,7 +138,23 @@ class BasicPlaybook {
   base::Time now() const { return now_; }
 
  private:
+  uint64_t next_event_counter() override { return ++event_counter_; }
+
+  void note(const flow::Action& action) {
+    std::string text = describe(action);
+    if (const auto* send = std::get_if<flow::Send>(&action); send != nullptr && merging_ && !pending_.empty()) {
+      const std::string prefix = "send " + side_name(send->side) + " ";
+      if (pending_.back().starts_with(prefix)) {
+        pending_.back() += send->bytes.text();
+        return;
+      }
+    }
+    pending_.push_back(std::move(text));
+  }
+
   Mode mode_;
+  bool merging_ = false;
+  uint64_t event_counter_ = 1;
   base::Time now_{base::Duration(1'000'000)};
   MachineT machine_;
   std::vector<std::string> pending_;

@@ -243,6 +243,37 @@ TEST_CASE("a client's view names its device, its process and the layer that deci
   CHECK(event.policy_disagreement());
 }
 
+TEST_CASE("an exchange is a page of its own") {
+  Built built;
+  flow::FlowRecord record = sample();
+  record.close_reason = flow::CloseReason::kCompleted;
+  record.exchange = std::make_shared<flow::Exchange>();
+  record.exchange->method = "GET";
+  record.exchange->url = "http://www.example.co.uk/a";
+  record.exchange->referer = "http://www.example.co.uk/";
+  record.exchange->user_agent = "probe/1";
+  record.exchange->content_type = "text/html";
+  record.exchange->status = 200;
+  built.build(record);
+  const auto& event = built.event;
+  CHECK(event.type() == events::v1::TYPE_PAGE);
+  CHECK(event.page_build() == events::v1::PAGE_BUILD_SINGLE);
+  CHECK(event.page_id() == event.event_id());
+  CHECK(event.url() == "http://www.example.co.uk/a");
+  CHECK(event.referer() == "http://www.example.co.uk/");
+  CHECK(event.method() == "GET");
+  CHECK(event.status() == 200);
+  CHECK(event.http_version() == "HTTP/1.1");
+  CHECK(event.content_type() == "text/html");
+  CHECK(event.useragent() == "probe/1");
+  CHECK(event.req_cnt() == 1);
+  CHECK(event.resp_cnt() == 1);
+  CHECK(event.close_reason() == events::v1::CLOSE_REASON_COMPLETED);
+  record.exchange->status = 0;
+  built.build(record);
+  CHECK(event.resp_cnt() == 0);
+}
+
 TEST_CASE("registrable domains follow the public suffix list") {
   Built built;
   flow::FlowRecord record = sample();

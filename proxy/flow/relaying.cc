@@ -1,0 +1,283 @@
+#include "proxy/flow/relaying.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "proxy/flow/limits.h"
+#include "proxy/flow/policy_question.h"
+#include "proxy/flow/proxy_flow.h"
+
+namespace sluice::flow {
+
+using http::Next;
+
+namespace {
+
+// Queries are nobody's business: they carry names, searches, tokens.
+std::string without_query(std::string_view url) {
+  return std::string(url.substr(0, url.find_first_of("?#")));
+}
+
+void abort_both(const StageContext& context) {
+  context.out.emplace_back(Abort{Side::kClient});
+  context.out.emplace_back(Abort{Side::kOrigin});
+}
+
+}  // namespace
+
+Relaying::Relaying(RelayTerms terms) : terms_(std::move(terms)), requests_(terms_.scheme) {
+  if (!terms_.origin_open) return;
+  leg_ = OriginLeg::kOpen;
+  origin_ = *terms_.bound;
+}
+
+void Relaying::start(base::Chunk held, bool client_ended, const StageContext& context) {
+  timeouts_ = context.settings.timeouts;
+  moved_at_ = head_since_ = leg_idle_since_ = context.now;
+  client_ended_ = client_ended;
+  origin_address_ = context.record.destination;
+  context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
+  requests_.receive(std::move(held));
+  advance(context);
+  if (!over_) context.go(std::move(*this));
+}
+
+// ---- inputs
+
+void Relaying::on(Received&& input, const StageContext& context) {
+  moved_at_ = context.now;
+  if (input.side == Side::kClient) {
+    if (response_phase_ == ResponsePhase::kOpaque) {
+      context.record.client_bytes += input.bytes.size();
+      to_origin(std::move(input.bytes), context);
+      return;
+    }
+    if (!in_exchange() && !requests_.in_head()) head_since_ = context.now;
+    requests_.receive(std::move(input.bytes));
+    advance(context);
+  } else if (response_phase_ == ResponsePhase::kOpaque) {
+    to_client(std::move(input.bytes), context);
+  } else if (!responses_) {
+    hang_up(context);  // nobody asked
+  } else {
+    responses_->receive(std::move(input.bytes));
+    read_responses(context);
+  }
+}
+
+void Relaying::on(ReadEnded&& input, const StageContext& context) {
+  if (response_phase_ == ResponsePhase::kOpaque) {
+    (input.side == Side::kClient ? client_ended_ : origin_ended_) = true;
+    if (client_ended_ && origin_ended_) {
+      const bool client_first = input.side == Side::kOrigin;
+      leave(client_first ? CloseReason::kClientClosed : CloseReason::kOriginClosed, Stage::kUnspecified, context);
+    } else {
+      context.out.emplace_back(EndWrite{other(input.side)});
+    }
+    return;
+  }
+  if (input.side == Side::kOrigin) return origin_gone(CloseReason::kOriginClosed, context);
+  client_ended_ = true;
+  client_keeps_ = false;
+  advance(context);
+}
+
+void Relaying::on(Reset&& input, const StageContext& context) {
+  if (response_phase_ == ResponsePhase::kOpaque || input.side == Side::kClient) {
+    const bool client = input.side == Side::kClient;
+    context.out.emplace_back(Abort{other(input.side)});
+    leave(client ? CloseReason::kClientReset : CloseReason::kOriginReset,
+          in_exchange() ? Stage::kRelaying : Stage::kUnspecified, context);
+  } else {
+    origin_gone(CloseReason::kOriginReset, context);
+  }
+}
+
+void Relaying::on(Resumed&&, const StageContext& context) {
+  resuming_ = false;
+  advance(context);
+}
+
+void Relaying::on(Shutdown&& input, const StageContext& context) {
+  abort_both(context);
+  leave(input.reason, Stage::kRelaying, context);
+}
+
+// The next request is asked about anyway; one in progress ends if it is blocked now.
+void Relaying::on(PolicyChanged&&, const StageContext& context) {
+  if (request_phase_ != RequestPhase::kSending && request_phase_ != RequestPhase::kSent) return;
+  const policy::Verdict verdict = ask_about_request(context, requests_.request());
+  if (verdict.decision != policy::Decision::kBlock) return;
+  note_request_verdict(context, requests_.request(), verdict);
+  abort_both(context);
+  leave(CloseReason::kPolicyChanged, Stage::kRelaying, context);
+}
+
+std::optional<base::Time> Relaying::deadline() const {
+  // The dialer has its own deadline and always answers.
+  if (request_phase_ == RequestPhase::kReady) return std::nullopt;
+  if (in_exchange()) return std::min(moved_at_ + timeouts_.idle, update_at_);
+  const base::Time next = requests_.in_head() ? head_since_ + timeouts_.head : moved_at_ + timeouts_.idle;
+  return leg_ == OriginLeg::kOpen ? std::min(next, leg_idle_since_ + origin_idle_max) : next;
+}
+
+void Relaying::on(Tick&&, const StageContext& context) {
+  const bool idle = context.now >= moved_at_ + timeouts_.idle;
+  if (in_exchange() && idle) {
+    abort_both(context);
+    leave(CloseReason::kIdleTimeout, Stage::kRelaying, context);
+  } else if (in_exchange()) {
+    update_at_ = context.now + update_every;
+    context.write_record(Record::State::kOpen);
+  } else if (requests_.in_head() && context.now >= head_since_ + timeouts_.head) {
+    leave(CloseReason::kHeadTimeout, Stage::kRelaying, context);
+  } else if (!requests_.in_head() && idle) {
+    leave(CloseReason::kIdleTimeout, Stage::kUnspecified, context);
+  } else {
+    hang_up(context);
+  }
+}
+
+// ---- the client's side
+
+void Relaying::advance(const StageContext& context) {
+  while (!over_ && take_next(context)) {
+  }
+  if (!over_) hold_client(context);
+}
+
+// True when something was taken and there may be more.
+bool Relaying::take_next(const StageContext& context) {
+  const bool may_read = request_phase_ == RequestPhase::kAwaiting || request_phase_ == RequestPhase::kSending;
+  if (!may_read || resuming_ || response_phase_ == ResponsePhase::kOpaque) return false;
+  const Next next = requests_.next();
+  if (in_exchange()) context.record.client_bytes += requests_.taken();
+  switch (next) {
+    case Next::kNeedMore:
+      if (client_ended_) client_ended_early(context);
+      return false;
+    case Next::kHead: begin_exchange(context); return true;
+    case Next::kContent: to_origin(body_up_.content(requests_.content()), context); return true;
+    case Next::kEnd: request_ended(context); return true;
+    case Next::kInvalid: reject(requests_.problem(), context); return false;
+  }
+  return false;
+}
+
+void Relaying::begin_exchange(const StageContext& context) {
+  fresh_record(context);
+  const http::Request& request = requests_.request();
+  FlowRecord& record = context.record;
+  record.client_bytes = requests_.taken();
+  record.host = request.authority.host;
+  record.host_source = terms_.bound && !terms_.bound->address ? HostSource::kConnect : HostSource::kHttpHost;
+  record.destination.port = request.authority.port;
+  record.exchange = std::make_shared<Exchange>();
+  Exchange& exchange = *record.exchange;
+  exchange.method = request.method;
+  exchange.url = without_query(http::url_of(terms_.scheme.value_or(http::Scheme::kHttp), request));
+  exchange.minor_version = request.minor_version;
+  if (const auto* value = wire::find_field(request.fields, "referer")) exchange.referer = without_query(*value);
+  if (const auto* value = wire::find_field(request.fields, "user-agent")) exchange.user_agent = *value;
+  request_phase_ = RequestPhase::kReady;
+  client_keeps_ = request.keep_alive && !client_ended_;
+  tried_again_ = false;
+  undecided_ = false;
+  moved_at_ = context.now;
+  update_at_ = context.now + update_every;
+  judge(context);
+}
+
+// The first exchange has the flow's own record.
+void Relaying::fresh_record(const StageContext& context) {
+  if (exchanges_++ == 0) return;
+  FlowRecord& record = context.record;
+  record.earlier_client_bytes += record.client_bytes;
+  record.earlier_server_bytes += record.server_bytes;
+  record.client_bytes = record.server_bytes = 0;
+  record.event_counter = context.next_event_counter();
+  record.revision = 0;
+  record.begun = false;
+  record.recorded = true;
+  record.start += context.now - record.started;
+  record.started = context.now;
+  record.dialled = false;
+  record.close_reason = CloseReason::kUnspecified;
+  record.error_stage = Stage::kUnspecified;
+  record.action = Verdict::kUnspecified;
+  record.exchange.reset();
+}
+
+void Relaying::request_ended(const StageContext& context) {
+  http::Fields trailers = requests_.take_trailers();
+  http::drop_trailer_fields(trailers);
+  to_origin(body_up_.end(trailers), context);
+  request_phase_ = RequestPhase::kSent;
+  if (response_phase_ == ResponsePhase::kNone) finish_exchange(context);
+}
+
+// FIN before the request was whole.
+void Relaying::client_ended_early(const StageContext& context) {
+  if (in_exchange()) {
+    context.out.emplace_back(Abort{Side::kOrigin});
+    leave(CloseReason::kClientClosed, Stage::kRelaying, context);
+  } else if (requests_.in_head()) {
+    leave(CloseReason::kHeadIncomplete, Stage::kRelaying, context);
+  } else {
+    leave(CloseReason::kClientClosed, Stage::kUnspecified, context);
+  }
+}
+
+// Requests sent ahead wait in the reader, bounded.
+void Relaying::hold_client(const StageContext& context) {
+  const bool full = requests_.waiting() >= early_bytes_max;
+  if (full == holding_) return;
+  holding_ = full;
+  if (full) {
+    context.out.emplace_back(HoldRead{Side::kClient, HoldReason::kPipelined});
+  } else {
+    context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kPipelined});
+  }
+}
+
+// Both sides have said everything. The next exchange begins when the record of this one is written.
+void Relaying::finish_exchange(const StageContext& context) {
+  context.record.close_reason = CloseReason::kCompleted;
+  context.write_record(Record::State::kClosed);
+  request_phase_ = RequestPhase::kAwaiting;
+  response_phase_ = ResponsePhase::kNone;
+  responses_.reset();
+  leg_idle_since_ = context.now;
+  if (!leg_keeps_) hang_up(context);
+  if (!client_keeps_) {
+    linger(CloseReason::kCompleted, context);
+    return;
+  }
+  resuming_ = true;
+  context.out.emplace_back(Resume{});
+}
+
+// Nothing more will be said to the client: it may read, and close.
+void Relaying::linger(CloseReason reason, const StageContext& context) {
+  over_ = true;
+  if (holding_) context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kPipelined});
+  context.out.emplace_back(EndWrite{Side::kClient});
+  context.go(Refusing(context.now, reason));
+}
+
+void Relaying::leave(CloseReason reason, Stage stage, const StageContext& context) {
+  over_ = true;
+  context.finish(reason, stage);
+}
+
+void Relaying::to_client(base::Chunk bytes, const StageContext& context) {
+  if (bytes.empty()) return;
+  context.record.server_bytes += bytes.size();
+  context.out.emplace_back(Send{Side::kClient, std::move(bytes)});
+}
+
+void Relaying::to_origin(base::Chunk bytes, const StageContext& context) {
+  if (!bytes.empty() && leg_ == OriginLeg::kOpen) context.out.emplace_back(Send{Side::kOrigin, std::move(bytes)});
+}
+
+}  // namespace sluice::flow

@@ -1,0 +1,126 @@
+#pragma once
+// Relaying: HTTP/1.1 request by request. Each request is read whole up to its body, asked about, written anew for the
+// origin that it names; its response comes back the same way. Bodies pass by in runs, so no size matters; requests sent
+// ahead wait, bounded, for their turn. One exchange is one record.
+//
+//   request    kAwaiting --head, policy--> kReady --origin is there--> kSending --end--> kSent --+
+//                  ^                         |                                                   |
+//                  |                         +--- our own answer ----+                           |
+//                  +---------------- both are done ------------------+---------------------------+
+//   response   kNone --request left--> kAwaited --head--> kReceiving --end--> kNone
+//   WebSocket  a 101 makes the rest of the connection opaque bytes both ways (kOpaque) until both sides have ended
+//
+// The origin's connection is kept between requests for origin_idle_max and reopened when the next request names another
+// origin or finds it closed.
+#include <optional>
+#include <string>
+
+#include "proxy/flow/stage_context.h"
+#include "proxy/http/fields.h"
+#include "proxy/http/http1_reader.h"
+#include "proxy/http/http1_writer.h"
+#include "proxy/policy/verdict.h"
+
+namespace sluice::flow {
+
+// What a relayed connection is for.
+struct RelayTerms {
+  // Of origin-form requests. Absent: a plain proxy, every request names its origin (`GET http://...`).
+  std::optional<http::Scheme> scheme;
+  // Inside a tunnel: what was asked for. Requests must be for this name (421), or any where it is an address.
+  std::optional<wire::Authority> bound;
+  bool origin_open = false;  // the origin of `bound` is connected
+  std::string credentials;   // Proxy-Authorization that was accepted; later requests must repeat it. A secret
+};
+
+class Relaying {
+ public:
+  static constexpr const char* name = "relaying";
+
+  explicit Relaying(RelayTerms terms);
+  // Enters the stage, or passes it by, with what the client sent so far.
+  void start(base::Chunk held, bool client_ended, const StageContext& context);
+
+  void on(Received&& input, const StageContext& context);
+  void on(ReadEnded&& input, const StageContext& context);
+  void on(Reset&& input, const StageContext& context);
+  void on(DialDone&& input, const StageContext& context);
+  void on(Resumed&& input, const StageContext& context);
+  void on(Tick&& input, const StageContext& context);
+  void on(Shutdown&& input, const StageContext& context);
+  void on(PolicyChanged&& input, const StageContext& context);
+  std::optional<base::Time> deadline() const;
+
+ private:
+  enum class RequestPhase : uint8_t { kAwaiting, kReady, kSending, kSent };
+  enum class ResponsePhase : uint8_t { kNone, kAwaited, kReceiving, kOpaque };
+  enum class OriginLeg : uint8_t { kNone, kDialing, kOpen };
+  enum class Keep : uint8_t { kOpen, kClose };
+
+  bool in_exchange() const { return request_phase_ != RequestPhase::kAwaiting; }
+
+  // The client's side (relaying.cc).
+  void advance(const StageContext& context);
+  bool take_next(const StageContext& context);
+  void begin_exchange(const StageContext& context);
+  void fresh_record(const StageContext& context);
+  void request_ended(const StageContext& context);
+  void client_ended_early(const StageContext& context);
+  void hold_client(const StageContext& context);
+  void finish_exchange(const StageContext& context);
+  void linger(CloseReason reason, const StageContext& context);
+  void leave(CloseReason reason, Stage stage, const StageContext& context);
+
+  // What becomes of a request (relay_request.cc).
+  void judge(const StageContext& context);
+  bool is_refused_outright(const StageContext& context);
+  bool passes(const policy::Verdict& verdict, const StageContext& context);
+  void reject(const http::Problem& problem, const StageContext& context);
+  void answer(CloseReason reason, std::string response, Keep keep, const StageContext& context);
+  void answer_refusal(CloseReason reason, int status, std::string_view detail, const StageContext& context);
+
+  // The origin's side (relay_response.cc).
+  void reach_origin(const StageContext& context);
+  void ask_again(const StageContext& context);
+  void send_request(const StageContext& context);
+  void read_responses(const StageContext& context);
+  void response_head(const StageContext& context);
+  void become_opaque(const StageContext& context);
+  void response_ended(const StageContext& context);
+  void bad_response(std::string_view detail, const StageContext& context);
+  void origin_gone(CloseReason reason, const StageContext& context);
+  bool try_again(const StageContext& context);
+  void hang_up(const StageContext& context);
+
+  void to_client(base::Chunk bytes, const StageContext& context);
+  void to_origin(base::Chunk bytes, const StageContext& context);
+
+  RelayTerms terms_;
+  http::RequestReader requests_;
+  std::optional<http::ResponseReader> responses_;
+  RequestPhase request_phase_ = RequestPhase::kAwaiting;
+  ResponsePhase response_phase_ = ResponsePhase::kNone;
+  OriginLeg leg_ = OriginLeg::kNone;
+  wire::Authority origin_;  // of the leg
+  base::Endpoint origin_address_;
+  bool leg_used_ = false;      // it has answered before
+  bool leg_keeps_ = true;      // it will take another request
+  bool tried_again_ = false;   // this exchange
+  bool client_keeps_ = true;   // after this exchange
+  bool client_ended_ = false;  // sent FIN
+  bool origin_ended_ = false;  // likewise, while opaque
+  bool holding_ = false;       // the client's reading
+  bool undecided_ = false;     // policy waits for the origin's address
+  bool resuming_ = false;      // the next request waits until the last one's record is written
+  bool over_ = false;          // another stage follows
+  uint64_t exchanges_ = 0;
+  http::BodyWriter body_up_;
+  http::BodyWriter body_down_;
+  Timeouts timeouts_;
+  base::Time moved_at_{};    // the last byte
+  base::Time head_since_{};  // the first byte of a head that is not whole
+  base::Time leg_idle_since_{};
+  base::Time update_at_{};
+};
+
+}  // namespace sluice::flow
