@@ -158,6 +158,20 @@ void check_origin(Checks& checks, v1::OriginSettings& origin) {
   for (int i = 0; i < origin.dns_servers_size(); ++i) {
     checks.endpoint(at("origin.dns_servers", i), origin.dns_servers(i), Checks::Port::kGiven);
   }
+  if (origin.trust().empty()) origin.set_trust("system");
+  if (origin.trust() != "system") origin.set_trust(checks.readable_file("origin.trust", origin.trust()));
+  for (int i = 0; i < origin.crls_size(); ++i) {
+    origin.set_crls(i, checks.readable_file(at("origin.crls", i), origin.crls(i)));
+  }
+}
+
+void check_interception(Checks& checks, v1::Interception& interception) {
+  const auto file = [&](const char* field, const std::string& name) {
+    return checks.readable_file(std::string("interception.") + field, name);
+  };
+  interception.set_ca_certificate(file("ca_certificate", interception.ca_certificate()));
+  interception.set_ca_key(file("ca_key", interception.ca_key()));
+  if (!interception.chain().empty()) interception.set_chain(file("chain", interception.chain()));
 }
 
 void check_proxy(Checks& checks, v1::Proxy& proxy) {
@@ -168,6 +182,7 @@ void check_proxy(Checks& checks, v1::Proxy& proxy) {
   proxy.mutable_workers();  // count 0 is `auto`; the loader has checked any other
   check_listeners(checks, proxy);
   check_origin(checks, *proxy.mutable_origin());
+  if (proxy.has_interception()) check_interception(checks, *proxy.mutable_interception());
   if (!proxy.policy().empty()) proxy.set_policy(checks.file_or_folder("policy", proxy.policy()));
   if (!proxy.state().empty()) proxy.set_state(checks.folder("state", proxy.state()));
   checks.spool(*proxy.mutable_spool(), spool_bytes_default, {"refuse_new_flows", "drop_oldest"});

@@ -89,6 +89,7 @@ void FlowDriver::rewrite_record() {
 
 void FlowDriver::on_stream(net::Stream& stream) {
   if (stream.lost()) return shutdown(CloseReason::kTunnelLost);
+  if (tls_) tls_->look();
   service();
   arm();
 }
@@ -118,6 +119,13 @@ void FlowDriver::on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone 
     stream->set_handler(*this);
     end(Side::kOrigin).stream = std::move(stream);
   }
+  deliver(std::move(result));
+  service();
+  arm();
+}
+
+void FlowDriver::on_secured(flow::Input result) {
+  if (closed_ || machine_->done()) return;
   deliver(std::move(result));
   service();
   arm();
@@ -202,7 +210,7 @@ void FlowDriver::perform(flow::Authenticate&& action) {
 }
 
 void FlowDriver::perform(flow::Dial&& action) {
-  end(Side::kOrigin) = End{};
+  drop_origin();
   if (action.tunnel) {
     dialling_ = host_.dial_tunnel(std::move(action), *this);
   } else {
@@ -230,9 +238,41 @@ void FlowDriver::perform(flow::Abort&& action) {
 }
 
 void FlowDriver::perform(flow::HangUp&&) {
+  drop_origin();
+}
+
+void FlowDriver::drop_origin() {
   End& origin = end(Side::kOrigin);
+  if (tls_) tls_->origin_goes();
   if (origin.stream && origin.abort) origin.stream->reset_on_close();
   origin = {};
+}
+
+FlowTls& FlowDriver::tls() {
+  FlowTlsOwner& owner = *this;
+  if (!tls_) tls_ = std::make_unique<FlowTls>(host_.interception, host_.handshakes, owner);
+  return *tls_;
+}
+
+TlsStream* FlowDriver::tls_of(Side side) {
+  if (!tls_) return nullptr;
+  return side == Side::kClient ? tls_->client() : tls_->origin();
+}
+
+void FlowDriver::perform(flow::SecureOrigin&& action) {
+  End& origin = end(Side::kOrigin);
+  SLUICE_ASSERT(origin.stream != nullptr && host_.interception != nullptr);
+  origin.stream = tls().secure_origin(std::move(origin.stream), action);
+  origin.stream->set_handler(*this);
+}
+
+void FlowDriver::perform(flow::SecureClient&& action) {
+  End& client = end(Side::kClient);
+  SLUICE_ASSERT(client.stream != nullptr);
+  auto secured = tls().secure_client(client.stream, std::move(action));
+  if (secured == nullptr) return deliver(flow::ClientSecured{{}, false});
+  client.stream = std::move(secured);
+  client.stream->set_handler(*this);
 }
 
 void FlowDriver::perform(flow::Resume&&) {
@@ -262,7 +302,7 @@ void FlowDriver::finish_sending() {
     close(*closing_);
     return;
   }
-  end(Side::kOrigin).stream.reset();
+  drop_origin();
   host_.loop.timers().arm(*this, closing_deadline_);
 }
 
@@ -273,6 +313,12 @@ void FlowDriver::close(CloseReason reason) {
   dialling_.reset();
   if (splicer_) (void)take_splicer();
   drop_unsent(Side::kClient);
+  if (TlsStream* client = tls_of(Side::kClient)) {
+    if (!end(Side::kClient).abort) client->shutdown_write();  // its goodbye counts, too
+    totals_.client_in += client->carried_in();
+    totals_.client_out += client->carried_out();
+  }
+  if (tls_) tls_->stop();
   for (End& e : ends_) {
     if (e.stream && e.abort) e.stream->reset_on_close();
     e.stream.reset();
@@ -309,16 +355,18 @@ void FlowDriver::service(Side side) {
   End& from = end(side);
   for (int moves = 0; may_read(side); ++moves) {
     if (moves == moves_per_turn_max) return host_.loop.soon(*this);
-    const std::span<uint8_t> buffer = host_.buffer.first(first_read_bytes_max);
+    const TlsStream* tls = tls_of(side);
+    const std::span<uint8_t> buffer = tls != nullptr ? host_.buffer : host_.buffer.first(first_read_bytes_max);
     const net::IoResult result = from.stream->read(buffer);
     switch (result.kind) {
       case Kind::kMoved:
-        if (side == Side::kClient) totals_.client_in += result.bytes;
+        if (side == Side::kClient && tls == nullptr) totals_.client_in += result.bytes;
+        if (side == Side::kOrigin && tls != nullptr) tls_->keep_sessions();
         deliver(flow::Received{side, base::Chunk::copy_of(buffer.first(result.bytes))});
         break;
       case Kind::kEnded:
         from.read_ended = true;
-        deliver(flow::ReadEnded{side});
+        deliver(flow::ReadEnded{side, tls != nullptr && tls->cut()});
         break;
       case Kind::kReset:
         from.read_ended = true;
@@ -353,14 +401,14 @@ bool FlowDriver::flush(Side side) {
       drop_unsent(side);  // reading says so too, and the machine hears it there
       break;
     }
-    if (side == Side::kClient) totals_.client_out += result.bytes;
+    if (side == Side::kClient && tls_of(side) == nullptr) totals_.client_out += result.bytes;
     to.unsent.consume(result.bytes);
   }
   if (to.unsent.empty() && to.end_write) {
     to.end_write = false;
     to.stream->shutdown_write();
   }
-  return to.unsent.empty();
+  return to.unsent.empty() && to.stream->drained();
 }
 
 void FlowDriver::run_splicer() {

@@ -13,6 +13,7 @@
 
 #include "proxy/drive/dialer.h"
 #include "proxy/drive/flow_host.h"
+#include "proxy/drive/flow_tls.h"
 #include "proxy/drive/splicer.h"
 #include "proxy/flow/machine.h"
 #include "proxy/net/stream.h"
@@ -28,7 +29,11 @@ class Responder {
   virtual ~Responder() = default;
 };
 
-class FlowDriver : private net::StreamHandler, private net::Timer, private net::Ready, public DialHandler {
+class FlowDriver : private net::StreamHandler,
+                   private net::Timer,
+                   private net::Ready,
+                   private FlowTlsOwner,
+                   public DialHandler {
  public:
   // `fd` is an accepted socket, owned from here on. Null when the kernel has no room to watch it.
   static std::unique_ptr<FlowDriver> open(FlowHost& host, int fd, std::unique_ptr<flow::Machine> machine,
@@ -77,6 +82,7 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
   void on_timer() override;
   void on_ready() override;
   void on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone result) override;
+  void on_secured(flow::Input result) override;
 
   void deliver(flow::Input input);
   void work_through_inbox();
@@ -91,6 +97,8 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
   void perform(flow::Abort&& action);
   void perform(flow::HangUp&& action);
   void perform(flow::Resume&& action);
+  void perform(flow::SecureOrigin&& action);
+  void perform(flow::SecureClient&& action);
   void perform(flow::Splice&& action);
   void perform(flow::Record&& action);
   void perform(flow::Announce&& action);
@@ -101,6 +109,9 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
   bool may_read(flow::Side side);
   bool flush(flow::Side side);
   void drop_unsent(flow::Side side);
+  void drop_origin();
+  FlowTls& tls();
+  TlsStream* tls_of(flow::Side side);
   void finish_sending();
   void run_splicer();
   void arm();
@@ -116,7 +127,8 @@ class FlowDriver : private net::StreamHandler, private net::Timer, private net::
   Responder* responder_ = nullptr;
   std::unique_ptr<Dialling> dialling_;
   std::unique_ptr<Splicer> splicer_;
-  uint64_t held_bytes_ = 0;  // of the client, handed to the splicer at its start
+  std::unique_ptr<FlowTls> tls_;  // of a flow that is decrypted
+  uint64_t held_bytes_ = 0;       // of the client, handed to the splicer at its start
   std::vector<flow::Input> inbox_;
   flow::Outbox parked_;  // actions behind a Record that is not written yet
   bool waiting_for_records_ = false;

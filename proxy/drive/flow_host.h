@@ -5,6 +5,8 @@
 #include <string>
 
 #include "proxy/drive/dialer.h"
+#include "proxy/drive/handshake_queue.h"
+#include "proxy/drive/interception.h"
 #include "proxy/drive/pipe_pool.h"
 #include "proxy/flow/io.h"
 #include "proxy/net/loop.h"
@@ -23,7 +25,7 @@ struct FlowTotals {
 class FlowHost {
  public:
   FlowHost(net::Loop& host_loop, net::Resolver& host_resolver, std::span<uint8_t> copy_buffer)
-      : loop(host_loop), resolver(host_resolver), buffer(copy_buffer) {}
+      : loop(host_loop), resolver(host_resolver), buffer(copy_buffer), handshakes(host_loop) {}
 
   // Gives a new flow its event id.
   virtual void begin_event(flow::FlowRecord& record) = 0;
@@ -46,6 +48,8 @@ class FlowHost {
   PipePool pipes;
   std::span<uint8_t> buffer;  // copy_buffer_bytes, shared by all flows of the worker
   flow::Outbox outbox;        // scratch
+  HandshakeQueue handshakes;
+  std::shared_ptr<Interception> interception;  // null where nothing is decrypted
 
  protected:
   virtual ~FlowHost() = default;

@@ -9,9 +9,10 @@ using Kind = net::IoResult::Kind;
 using State = tls::Session::State;
 using Stop = tls::Session::Read::Stop;
 
-TlsStream::TlsStream(std::unique_ptr<net::TcpStream> socket, tls::Session session, std::span<uint8_t> scratch)
-    : socket_(std::move(socket)), session_(std::move(session)), scratch_(scratch) {
-  socket_->set_handler(*this);
+TlsStream::TlsStream(std::unique_ptr<net::Stream> carrier, tls::Session session, std::span<uint8_t> scratch,
+                     base::Chunk early)
+    : carrier_(std::move(carrier)), session_(std::move(session)), scratch_(scratch), ciphertext_(std::move(early)) {
+  carrier_->set_handler(*this);
 }
 
 TlsStream::~TlsStream() {
@@ -34,17 +35,18 @@ std::optional<tls::Session::Read> TlsStream::step(std::span<uint8_t> plaintext) 
     ciphertext_.consume(read.consumed);
     return read;
   }
-  if (dead_ || socket_ended_ || !socket_->readable()) return std::nullopt;
-  const net::IoResult result = socket_->read(scratch_);
+  if (dead_ || carrier_ended_ || !carrier_->readable()) return std::nullopt;
+  const net::IoResult result = carrier_->read(scratch_);
   switch (result.kind) {
     case Kind::kBlocked: return std::nullopt;
     case Kind::kMoved: break;
     case Kind::kEnded:
-      socket_ended_ = true;
+      carrier_ended_ = true;
       session_.transport_ended();
       break;
     case Kind::kReset: dead_ = true; return std::nullopt;
   }
+  carried_in_ += result.bytes;
   const base::ByteView fresh = scratch_.first(result.bytes);
   const tls::Session::Read read = session_.read(fresh, plaintext);
   ciphertext_.append(fresh.subspan(read.consumed));
@@ -54,22 +56,24 @@ std::optional<tls::Session::Read> TlsStream::step(std::span<uint8_t> plaintext) 
 // Sends ciphertext. True when none is left.
 bool TlsStream::send() {
   while (!dead_ && !session_.output().empty()) {
-    if (!socket_->writable()) return false;
-    const net::IoResult result = socket_->write(session_.output());
+    if (!carrier_->writable()) return false;
+    const net::IoResult result = carrier_->write(session_.output());
     if (result.kind == Kind::kReset) dead_ = true;
     if (result.kind == Kind::kBlocked) return false;
+    carried_out_ += result.bytes;
     session_.consume_output(result.bytes);
   }
-  if (!dead_ && end_written_ && !std::exchange(fin_sent_, true)) socket_->shutdown_write();
+  if (!dead_ && end_written_ && !std::exchange(fin_sent_, true)) carrier_->shutdown_write();
   return true;
 }
 
 void TlsStream::update() {
   const bool open = session_.state() != State::kHandshaking;
-  const bool news = dead_ || more_ || !ciphertext_.empty() || socket_->readable() || session_.state() == State::kFailed;
+  const bool news =
+      dead_ || more_ || !ciphertext_.empty() || carrier_->readable() || session_.state() == State::kFailed;
   readable_ = open && news && !end_told_;
   writable_ = open && !dead_ && !end_written_ && session_.state() != State::kFailed &&
-              (session_.output().empty() || socket_->writable());
+              (session_.output().empty() || carrier_->writable());
 }
 
 TlsStream::Handshake TlsStream::handshake() {
@@ -99,7 +103,8 @@ net::IoResult TlsStream::read(std::span<uint8_t> into) {
     more_ = ended;  // the next read tells the end
     if (ended && result.bytes == 0) {
       end_told_ = true;
-      result.kind = !dead_ && read->stop == Stop::kEnded ? Kind::kEnded : Kind::kReset;
+      cut_ = !dead_ && session_.failure() != nullptr && session_.failure()->kind == tls::Failure::Kind::kTruncated;
+      result.kind = cut_ || (!dead_ && read->stop == Stop::kEnded) ? Kind::kEnded : Kind::kReset;
     }
     break;
   }
@@ -131,7 +136,7 @@ void TlsStream::shutdown_write() {
 
 void TlsStream::reset_on_close() {
   reset_ = true;
-  socket_->reset_on_close();
+  carrier_->reset_on_close();
 }
 
 }  // namespace sluice::drive

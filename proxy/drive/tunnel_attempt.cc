@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "proxy/net/tcp_stream.h"
-
 namespace sluice::drive {
 
 TunnelAttempt::TunnelAttempt(TunnelWorkshop& workshop, Target target, std::shared_ptr<const DialSettings> dial,
@@ -23,15 +21,12 @@ void TunnelAttempt::start(base::Time deadline) {
 
 void TunnelAttempt::on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone result) {
   if (stream == nullptr) return fail(std::move(result.detail));
-  // A dialler makes sockets.
-  std::unique_ptr<net::TcpStream> socket(stream->socket());
-  (void)stream.release();  // the same object
   tls::ConnectParameters parameters;
   parameters.server_name = target_.authority.host;
   parameters.alpn = {"h2"};
   parameters.resume = target_.resume;
   connection_ =
-      std::make_unique<TlsStream>(std::move(socket), tls::Session::connect(context_, parameters), workshop_.ciphertext);
+      std::make_unique<TlsStream>(std::move(stream), tls::Session::connect(context_, parameters), workshop_.ciphertext);
   connection_->set_handler(*this);
   on_stream(*connection_);
 }

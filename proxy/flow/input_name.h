@@ -19,6 +19,10 @@ inline constexpr const char* input_name<AuthDone> = "auth_done";
 template <>
 inline constexpr const char* input_name<DialDone> = "dial_done";
 template <>
+inline constexpr const char* input_name<OriginSecured> = "origin_secured";
+template <>
+inline constexpr const char* input_name<ClientSecured> = "client_secured";
+template <>
 inline constexpr const char* input_name<SpliceEnded> = "splice_ended";
 template <>
 inline constexpr const char* input_name<Resumed> = "resumed";

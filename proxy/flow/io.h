@@ -13,6 +13,7 @@
 #include "proxy/flow/metadata.h"
 #include "proxy/flow/record.h"
 #include "proxy/flow/settings.h"
+#include "proxy/tls/verifier.h"
 #include "proxy/wire/authority.h"
 #include "proxy/wire/http1_fields.h"
 
@@ -42,6 +43,7 @@ struct Received {
 // The side sent FIN; it may still be written to.
 struct ReadEnded {
   Side side;
+  bool cut = false;  // inside TLS: without the goodbye that says that nothing is missing
 };
 
 // The side's connection is dead.
@@ -60,6 +62,28 @@ struct DialDone {
   base::Endpoint address;                           // of the origin; on failure the last one tried, or port 0
   std::string detail;                               // of a failure, for the client's Proxy-Status
   std::string policy{};                             // the rule of a PoP that refused (through a tunnel)
+};
+
+// How a handshake of ours ended.
+struct Handshake {
+  bool failed = false;
+  uint8_t alert = 0;  // sent or received when it failed; 0: none
+  uint16_t version = 0;
+  std::string cipher;
+  std::string alpn;
+};
+
+// Answer to SecureOrigin: one, unless the connection was given up first.
+struct OriginSecured {
+  Handshake handshake;
+  bool wants_certificate = false;  // of the client
+  tls::OriginVerdict verdict;      // unless it failed
+};
+
+// Answer to SecureClient: one.
+struct ClientSecured {
+  Handshake handshake;
+  bool minted = true;  // false: there is no certificate to show; nothing was said to the client
 };
 
 struct SpliceBytes {
@@ -93,8 +117,8 @@ struct PolicyChanged {
   SpliceBytes bytes;  // while splicing
 };
 
-using Input = std::variant<Opened, Received, ReadEnded, Reset, AuthDone, DialDone, SpliceEnded, Resumed, Tick, Shutdown,
-                           PolicyChanged>;
+using Input = std::variant<Opened, Received, ReadEnded, Reset, AuthDone, DialDone, OriginSecured, ClientSecured,
+                           SpliceEnded, Resumed, Tick, Shutdown, PolicyChanged>;
 
 // ---- actions
 
@@ -158,6 +182,21 @@ struct HangUp {};
 // Come back as Resumed when everything before this has been performed.
 struct Resume {};
 
+// Speak TLS with the origin that is connected; OriginSecured answers. From then on its bytes are what is inside.
+struct SecureOrigin {
+  std::string host;  // that it must be
+  base::Endpoint address;
+};
+
+// Be the origin towards the client; ClientSecured answers. From then on its bytes are what is inside.
+struct SecureClient {
+  std::string host;          // of the certificate to show
+  bool rsa = false;          // the client cannot verify ECDSA
+  bool mirrored = false;     // shows the faults of the certificate of the origin, which is connected
+  base::WallTime not_after;  // of the origin's certificate
+  base::Chunk held;          // the ClientHello, and what came behind it
+};
+
 // Move bytes both ways until both sides have ended; SpliceEnded reports. What was held goes first.
 struct Splice {
   base::Chunk to_origin;
@@ -186,7 +225,7 @@ struct Close {
 };
 
 using Action = std::variant<Send, Respond, Authenticate, Dial, HoldRead, ReleaseRead, EndWrite, Abort, HangUp, Resume,
-                            Splice, Record, Announce, Close>;
+                            SecureOrigin, SecureClient, Splice, Record, Announce, Close>;
 
 // Actions in the order in which they must be performed.
 using Outbox = std::vector<Action>;

@@ -20,6 +20,8 @@ constexpr base::Duration update_every{60'000};
 constexpr size_t metadata_value_bytes_max = 1024;
 // Between requests an origin's connection is kept this long: long enough for a page, short against memory.
 constexpr base::Duration origin_idle_max{30'000};
+// Both handshakes of a flow that is decrypted.
+constexpr base::Duration handshakes_max{15'000};
 // SOCKS5 greeting: methods (257), user and password (513), request (262).
 constexpr size_t socks_bytes_max = 1'032;
 

@@ -134,6 +134,7 @@ bool Peeking::decide(const wire::ClientHello* hello, const StageContext& context
   if (!passes(verdict)) return block(protocol, verdict.notice, context);
   const bool inspected = protocol == policy::Protocol::kHttp && verdict.decision == policy::Decision::kIntercept;
   if (inspected) return relay(context);
+  if (verdict.decision == policy::Decision::kIntercept) return intercept(context);
   begin_splice(context, std::move(held_), std::move(origin_held_), client_ended_);
   return true;
 }
@@ -165,6 +166,12 @@ bool Peeking::relay(const StageContext& context) {
   terms.origin_open = true;
   context.record.client_bytes = 0;  // counted request by request
   Relaying(std::move(terms)).start(std::move(held_), client_ended_, context);
+  return true;
+}
+
+bool Peeking::intercept(const StageContext& context) {
+  if (!origin_held_.empty()) return end(CloseReason::kUnknownProtocol, context);  // a TLS server speaks second
+  begin_interception(context, std::move(held_), client_ended_);
   return true;
 }
 

@@ -2,7 +2,8 @@
 // Peeking: hold what arrives until it is clear what the client speaks; then decide.
 //
 //   nothing from either side: wait, up to the idle timeout (browsers connect ahead of need); never classify
-//   client: a whole ClientHello -> name binding, then splice   |  an HTTP method -> relay   |  else splice, recorded
+//   client: a whole ClientHello -> name binding, then splice or decrypt   |  an HTTP method -> relay   |  else splice,
+//   recorded
 //           it names a host and the client had asked for an address -> Redialing
 //           partial at its deadline, malformed, over 64 KiB -> close
 //   origin speaks first, client silent -> splice (it is not TLS); behind a partial hello it waits its turn
@@ -38,6 +39,7 @@ class Peeking {
   bool block(policy::Protocol protocol, const policy::Notice* notice, const StageContext& context);
   bool redial(const StageContext& context);
   bool relay(const StageContext& context);
+  bool intercept(const StageContext& context);
   policy::Protocol spoken() const;
   bool end(CloseReason reason, const StageContext& context) const;
 

@@ -26,6 +26,13 @@ policy::Verdict verdict_without_policy() {
   return verdict;
 }
 
+policy::Verdict inspected_without_policy() {
+  policy::Verdict verdict;
+  verdict.decision = policy::Decision::kIntercept;
+  verdict.action = policy::Action::kAllow;
+  return verdict;
+}
+
 // The name that policy matches: the authority; where that is an address, the SNI once it could have been read.
 Fact<std::string_view> host_fact(const FlowRecord& record, Known known) {
   if (!base::IpAddress::parse(record.host)) return Fact<std::string_view>::of(record.host);
@@ -33,7 +40,8 @@ Fact<std::string_view> host_fact(const FlowRecord& record, Known known) {
   return Fact<std::string_view>::of(record.sni.empty() ? record.host : record.sni);
 }
 
-policy::Facts facts_of(const FlowRecord& record, Known known, policy::Protocol protocol) {
+policy::Facts facts_of(const StageContext& context, Known known, policy::Protocol protocol) {
+  const FlowRecord& record = context.record;
   policy::Facts facts;
   facts.now = record.start;
   if (!record.user.empty()) facts.user = Fact<std::string_view>::of(record.user);
@@ -54,7 +62,7 @@ policy::Facts facts_of(const FlowRecord& record, Known known, policy::Protocol p
   facts.protocol = protocol;
   facts.has_ech = record.ech == Ech::kOuter || record.ech == Ech::kInner;
   facts.request = Fact<policy::Request>::never();
-  facts.can_intercept = false;  // until tls/ terminates
+  facts.can_intercept = context.settings.interception;
   return facts;
 }
 
@@ -62,11 +70,10 @@ policy::Facts facts_of(const FlowRecord& record, Known known, policy::Protocol p
 
 policy::Verdict ask_policy(const StageContext& context, Known known, policy::Protocol protocol) {
   if (context.settings.policy == nullptr) {
-    policy::Verdict verdict = verdict_without_policy();
-    if (protocol == policy::Protocol::kHttp) verdict.decision = policy::Decision::kIntercept;
-    return verdict;
+    const bool tls = protocol == policy::Protocol::kTls && context.settings.interception;
+    return tls || protocol == policy::Protocol::kHttp ? inspected_without_policy() : verdict_without_policy();
   }
-  return context.settings.policy->decide(facts_of(context.record, known, protocol));
+  return context.settings.policy->decide(facts_of(context, known, protocol));
 }
 
 bool passes(const policy::Verdict& verdict) {
@@ -88,35 +95,32 @@ void note_labels(const StageContext& context, const policy::Facts& facts) {
 
 void note_verdict(const StageContext& context, const policy::Verdict& verdict) {
   FlowRecord& record = context.record;
-  // What cannot be intercepted here is spliced, and says so.
-  const bool spliced = passes(verdict);
-  const policy::Verdict fallback = verdict_without_policy();
-  const policy::Verdict& effective = verdict.decision == policy::Decision::kIntercept ? fallback : verdict;
-  record.action = static_cast<Verdict>(effective.action);
-  record.policy = effective.by.rule;
-  record.policy_kind = static_cast<PolicyKind>(effective.by.kind);
+  const bool spliced = verdict.decision == policy::Decision::kSplice;
+  record.action = static_cast<Verdict>(verdict.action);
+  record.policy = verdict.by.rule;
+  record.policy_kind = static_cast<PolicyKind>(verdict.by.kind);
   record.ssl_policy = verdict.ssl_policy;
   record.notification = verdict.notice == nullptr ? std::string_view{} : verdict.notice->name;
-  record.bypass_mode = spliced ? static_cast<BypassMode>(effective.bypass.mode) : BypassMode::kNone;
+  record.bypass_mode = spliced ? static_cast<BypassMode>(verdict.bypass.mode) : BypassMode::kNone;
   record.bypass_reason_code =
-      spliced ? static_cast<BypassReasonCode>(effective.bypass.code) : BypassReasonCode::kUnspecified;
-  record.bypass_reason = spliced ? effective.bypass.reason : std::string_view{};
+      spliced ? static_cast<BypassReasonCode>(verdict.bypass.code) : BypassReasonCode::kUnspecified;
+  record.bypass_reason = spliced ? verdict.bypass.reason : std::string_view{};
   if (record.client_verdict != SteeringVerdict::kUnspecified) {
-    const bool excepted = effective.by.kind == policy::Kind::kSteeringException;
+    const bool excepted = verdict.by.kind == policy::Kind::kSteeringException;
     record.policy_disagreement = excepted != (record.client_verdict == SteeringVerdict::kBypass);
   }
-  record.recorded = !spliced || effective.bypass.recorded || record.begun;  // what was begun is ended
+  record.recorded = !spliced || verdict.bypass.recorded || record.begun;  // what was begun is ended
   if (context.settings.policy == nullptr) return;
-  note_labels(context, facts_of(record, Known::kSpoken, policy::Protocol::kNotYet));
+  note_labels(context, facts_of(context, Known::kSpoken, policy::Protocol::kNotYet));
 }
 
 namespace {
 // What policy looks at in a request. Owns the one text that is made for it.
 class RequestFacts {
  public:
-  RequestFacts(const FlowRecord& record, const http::Request& request)
+  RequestFacts(const StageContext& context, const http::Request& request)
       : path_(policy::normalised_path(request.path)),
-        facts_(facts_of(record, Known::kSpoken, policy::Protocol::kHttp)) {
+        facts_(facts_of(context, Known::kSpoken, policy::Protocol::kHttp)) {
     const std::string* type = wire::find_field(request.fields, "content-type");
     facts_.request = Fact<policy::Request>::of(
         {.method = request.method, .path = path_, .content_type = type == nullptr ? std::string_view{} : *type});
@@ -130,13 +134,14 @@ class RequestFacts {
 }  // namespace
 
 policy::Verdict ask_about_request(const StageContext& context, const http::Request& request) {
-  if (context.settings.policy == nullptr) {
-    policy::Verdict verdict;
-    verdict.decision = policy::Decision::kIntercept;
-    verdict.action = policy::Action::kAllow;
-    return verdict;
-  }
-  return context.settings.policy->decide(RequestFacts(context.record, request).facts());
+  if (context.settings.policy == nullptr) return inspected_without_policy();
+  return context.settings.policy->decide(RequestFacts(context, request).facts());
+}
+
+policy::CertificateVerdict ask_about_certificate(const StageContext& context,
+                                                 std::span<const policy::CertificateError> errors) {
+  if (context.settings.policy == nullptr) return {};
+  return context.settings.policy->decide_certificate(facts_of(context, Known::kSpoken, policy::Protocol::kTls), errors);
 }
 
 void note_request_verdict(const StageContext& context, const http::Request& request, const policy::Verdict& verdict) {
@@ -146,11 +151,15 @@ void note_request_verdict(const StageContext& context, const http::Request& requ
   record.action = static_cast<Verdict>(verdict.action);
   record.policy = verdict.by.rule;
   record.policy_kind = static_cast<PolicyKind>(verdict.by.kind);
+  if (verdict.by.rule.empty() && record.tls && !record.tls->cert_rule.empty()) {
+    record.policy = record.tls->cert_rule;
+    record.policy_kind = PolicyKind::kCertificateError;
+  }
   record.notification = verdict.notice == nullptr ? std::string_view{} : verdict.notice->name;
   record.bypass_mode = BypassMode::kNone;
   record.bypass_reason_code = BypassReasonCode::kUnspecified;
   record.bypass_reason.clear();
-  if (context.settings.policy != nullptr) note_labels(context, RequestFacts(record, request).facts());
+  if (context.settings.policy != nullptr) note_labels(context, RequestFacts(context, request).facts());
 }
 
 policy::Protocol protocol_of(base::ByteView first_bytes) {

@@ -1,5 +1,7 @@
 #pragma once
 // Asking policy from inside a stage: what is known of the flow as facts, and the verdict as part of its record.
+#include <span>
+
 #include "proxy/flow/record.h"
 #include "proxy/flow/stage_context.h"
 #include "proxy/http/message.h"
@@ -26,6 +28,10 @@ void note_verdict(const StageContext& context, const policy::Verdict& verdict);
 // The verdict on one request of a relayed connection, whose host and address are in the record.
 policy::Verdict ask_about_request(const StageContext& context, const http::Request& request);
 void note_request_verdict(const StageContext& context, const http::Request& request, const policy::Verdict& verdict);
+
+// What to do about an origin whose certificate has these errors (one at least); without a policy they block.
+policy::CertificateVerdict ask_about_certificate(const StageContext& context,
+                                                 std::span<const policy::CertificateError> errors);
 
 // The protocol of a flow whose first bytes are not a ClientHello.
 // Not yet: more bytes will tell.

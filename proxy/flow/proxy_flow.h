@@ -5,6 +5,7 @@
 //      +--a tunnel, first bytes--> Hearing --decided--> Dialing                                |
 //    |  |                    |                         | |                    ^                 ^
 //    |  |                    |   address, hello names  | +--> Redialing --------+                 |
+//    |  |                    |                         | +--decrypt--> Handshaking --> Relaying --+
 //    |  +--http://... request--------------------------|---------plain HTTP--> Relaying ----------+
 //    |  +--- policy blocks --+---> Blocking --heard--+ |        |                  |            |
 //    +------ refused --------+--------- failed -------+-+-------+------------------+--> Refusing --client closed, 2 s
@@ -19,6 +20,7 @@
 #include "proxy/flow/dialing.h"
 #include "proxy/flow/event_ids.h"
 #include "proxy/flow/greeting.h"
+#include "proxy/flow/handshaking.h"
 #include "proxy/flow/hearing.h"
 #include "proxy/flow/io.h"
 #include "proxy/flow/machine.h"
@@ -34,8 +36,8 @@ namespace sluice::flow {
 
 class ProxyFlow final : public Machine {
  public:
-  using Stages =
-      std::variant<Greeting, Hearing, Dialing, Peeking, Redialing, Splicing, Relaying, Blocking, Refusing, Done>;
+  using Stages = std::variant<Greeting, Hearing, Dialing, Peeking, Redialing, Splicing, Handshaking, Relaying, Blocking,
+                              Refusing, Done>;
 
   ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpoint& source, base::Time now,
             base::WallTime wall);

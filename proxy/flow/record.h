@@ -107,6 +107,9 @@ enum class CloseReason : uint8_t {
   kDrain = 85,
   kProducerCrash = 86,
   kInternalError = 87,
+  kTlsClient = 100,
+  kTlsOrigin = 101,
+  kCertificateError = 102,
   kMessageRejected = 103,
 };
 
@@ -157,6 +160,22 @@ struct Exchange {
   std::string content_type;  // of the response
   int status = 0;            // of the response, ours or the origin's; 0: none was sent
   int minor_version = 1;     // of the client's HTTP/1
+};
+
+// Both handshakes of a flow that is decrypted, as far as they came.
+struct TlsFacts {
+  uint16_t version = 0;  // agreed with the client; 0x0304 = TLS 1.3
+  std::string cipher;
+  std::string alpn;
+  uint16_t origin_version = 0;
+  std::string origin_cipher;
+  std::string cert_subject;  // of the origin
+  std::string cert_issuer;
+  base::WallTime cert_not_after{};
+  std::vector<std::string> cert_errors;  // as policies spell them
+  std::string cert_rule;                 // that let a certificate with errors pass
+  std::optional<Side> failed;            // whose handshake
+  uint8_t alert = 0;                     // that ended it, sent or received; 0: none
 };
 
 struct FlowRecord {
@@ -221,6 +240,8 @@ struct FlowRecord {
   bool begun = false;                 // a first record was asked for
   CloseReason close_reason = CloseReason::kUnspecified;
   Stage error_stage = Stage::kUnspecified;
+
+  std::shared_ptr<const TlsFacts> tls;  // null: not decrypted
 
   // tls, from the ClientHello
   std::string sni;

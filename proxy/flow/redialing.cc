@@ -20,7 +20,9 @@ void Redialing::on(DialDone&& input, const StageContext& context) {
   }
   const policy::Verdict verdict = ask_policy(context, Known::kSpoken, policy::Protocol::kTls);
   note_verdict(context, verdict);
-  if (passes(verdict)) {
+  if (verdict.decision == policy::Decision::kIntercept) {
+    begin_interception(context, std::move(held_), client_ended_);
+  } else if (passes(verdict)) {
     begin_splice(context, std::move(held_), {}, client_ended_);
   } else {
     refuse_tls(context, CloseReason::kPolicyBlock);

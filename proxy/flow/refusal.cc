@@ -78,6 +78,10 @@ constexpr Row rows[] = {
      failed, PolicyKind::kUnspecified, ""},
     {CloseReason::kMessageRejected, 400, "Bad Request", ProxyError::kHttpProtocolError, SocksReply::kGeneralFailure,
      block, PolicyKind::kProtocol, "message rules"},
+    {CloseReason::kTlsOrigin, 502, "Bad Gateway", ProxyError::kTlsProtocolError, SocksReply::kGeneralFailure, failed,
+     PolicyKind::kUnspecified, ""},
+    {CloseReason::kCertificateError, 502, "Bad Gateway", ProxyError::kTlsCertificateError, SocksReply::kGeneralFailure,
+     block, PolicyKind::kCertificateError, "certificate_errors"},
     {CloseReason::kOriginClosed, 502, "Bad Gateway", ProxyError::kConnectionTerminated, SocksReply::kGeneralFailure,
      failed, PolicyKind::kUnspecified, ""},
     {CloseReason::kOriginReset, 502, "Bad Gateway", ProxyError::kConnectionTerminated, SocksReply::kGeneralFailure,
@@ -248,9 +252,9 @@ std::string_view tls_access_denied() {
   return {alert, sizeof alert};
 }
 
-void refuse_tls(const StageContext& context, CloseReason reason) {
+void refuse_tls(const StageContext& context, CloseReason reason, Stage stage) {
   context.record.action = Verdict::kBlock;
-  alert_tls(context, Stage::kPeeking, reason, Alert::kAccessDenied);
+  alert_tls(context, stage, reason, Alert::kAccessDenied);
 }
 
 void fail_tls(const StageContext& context, Stage stage, CloseReason reason) {

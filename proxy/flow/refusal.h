@@ -45,7 +45,7 @@ std::string_view tls_access_denied();
 
 // After the 200; the verdict is in the record. When the client has begun TLS: fatal alert access_denied (RFC 8446
 // section 6.2), never a silent reset.
-void refuse_tls(const StageContext& context, CloseReason reason);
+void refuse_tls(const StageContext& context, CloseReason reason, Stage stage = Stage::kPeeking);
 // The same when the origin behind the name it spoke cannot be had; fatal alert internal_error where it may be asked
 // for.
 void fail_tls(const StageContext& context, Stage stage, CloseReason reason);

@@ -24,7 +24,9 @@ void Relaying::judge(const StageContext& context) {
 bool Relaying::is_refused_outright(const StageContext& context) {
   const http::Request& request = requests_.request();
   if (terms_.bound) {
-    const bool name_agrees = terms_.bound->address || terms_.bound->host == request.authority.host;
+    // A certificate was shown for one name only, or for the address itself.
+    const bool any_name = terms_.bound->address && !decrypts();
+    const bool name_agrees = any_name || terms_.bound->host == request.authority.host;
     if (!name_agrees || terms_.bound->port != request.authority.port) {
       answer_refusal(CloseReason::kSniMismatch, 0,
                      "The request is for another host than the connection that carries it.", context);

@@ -1,6 +1,8 @@
 // Relaying: the origin's side.
 #include <algorithm>
 
+#include "proxy/flow/limits.h"
+#include "proxy/flow/origin_trust.h"
 #include "proxy/flow/policy_question.h"
 #include "proxy/flow/proxy_flow.h"
 #include "proxy/flow/relaying.h"
@@ -51,10 +53,36 @@ void Relaying::on(DialDone&& input, const StageContext& context) {
     answer_refusal(input.failure, 0, input.detail, context);
     return;
   }
+  origin_address_ = input.address;
+  if (!decrypts()) return origin_is_there(context);
+  leg_ = OriginLeg::kSecuring;
+  secured_by_ = context.now + handshakes_max;
+  context.out.emplace_back(SecureOrigin{origin_.host, origin_address_});
+}
+
+void Relaying::on(OriginSecured&& input, const StageContext& context) {
+  if (leg_ != OriginLeg::kSecuring) return;  // nobody asked
+  if (input.handshake.failed || input.wants_certificate) {
+    return origin_insecure(CloseReason::kTlsOrigin, "The TLS handshake with the origin failed.", context);
+  }
+  TlsFacts facts = *context.record.tls;
+  const OriginTrust trust = judge_origin(context, input, facts);
+  context.record.tls = std::make_shared<const TlsFacts>(std::move(facts));
+  const bool accepted = trust == OriginTrust::kTrusted ||
+                        (trust == OriginTrust::kMirrored && terms_.accepted_chain == input.verdict.chain);
+  if (!accepted) return origin_insecure(CloseReason::kCertificateError, "The origin's certificate is wrong.", context);
+  origin_is_there(context);
+}
+
+void Relaying::origin_insecure(CloseReason reason, std::string_view detail, const StageContext& context) {
+  hang_up(context);
+  answer_refusal(reason, 0, detail, context);
+}
+
+void Relaying::origin_is_there(const StageContext& context) {
   leg_ = OriginLeg::kOpen;
   leg_keeps_ = true;
   leg_used_ = false;
-  origin_address_ = input.address;
   if (undecided_) {
     ask_again(context);
   } else {
@@ -191,7 +219,7 @@ bool Relaying::try_again(const StageContext& context) {
 }
 
 void Relaying::hang_up(const StageContext& context) {
-  if (leg_ == OriginLeg::kOpen) context.out.emplace_back(HangUp{});
+  if (leg_ == OriginLeg::kOpen || leg_ == OriginLeg::kSecuring) context.out.emplace_back(HangUp{});
   leg_ = OriginLeg::kNone;
 }
 

@@ -76,7 +76,11 @@ void Relaying::on(ReadEnded&& input, const StageContext& context) {
     }
     return;
   }
-  if (input.side == Side::kOrigin) return origin_gone(CloseReason::kOriginClosed, context);
+  if (input.side == Side::kOrigin) {
+    // Cut off, the end of a body that has no other end is no end.
+    const bool cut = input.cut && response_phase_ == ResponsePhase::kReceiving;
+    return origin_gone(cut ? CloseReason::kOriginReset : CloseReason::kOriginClosed, context);
+  }
   client_ended_ = true;
   client_keeps_ = false;
   advance(context);
@@ -114,6 +118,7 @@ void Relaying::on(PolicyChanged&&, const StageContext& context) {
 }
 
 std::optional<base::Time> Relaying::deadline() const {
+  if (leg_ == OriginLeg::kSecuring) return secured_by_;
   // The dialer has its own deadline and always answers.
   if (request_phase_ == RequestPhase::kReady) return std::nullopt;
   if (in_exchange()) return std::min(moved_at_ + timeouts_.idle, update_at_);
@@ -122,6 +127,10 @@ std::optional<base::Time> Relaying::deadline() const {
 }
 
 void Relaying::on(Tick&&, const StageContext& context) {
+  if (leg_ == OriginLeg::kSecuring) {
+    origin_insecure(CloseReason::kTlsOrigin, "The TLS handshake with the origin did not end in time.", context);
+    return;
+  }
   const bool idle = context.now >= moved_at_ + timeouts_.idle;
   if (in_exchange() && idle) {
     abort_both(context);
@@ -170,7 +179,9 @@ void Relaying::begin_exchange(const StageContext& context) {
   FlowRecord& record = context.record;
   record.client_bytes = requests_.taken();
   record.host = request.authority.host;
-  record.host_source = terms_.bound && !terms_.bound->address ? HostSource::kConnect : HostSource::kHttpHost;
+  if (!decrypts()) {
+    record.host_source = terms_.bound && !terms_.bound->address ? HostSource::kConnect : HostSource::kHttpHost;
+  }
   record.destination.port = request.authority.port;
   record.exchange = std::make_shared<Exchange>();
   Exchange& exchange = *record.exchange;

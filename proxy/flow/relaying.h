@@ -10,6 +10,7 @@
 //   response   kNone --request left--> kAwaited --head--> kReceiving --end--> kNone
 //   WebSocket  a 101 makes the rest of the connection opaque bytes both ways (kOpaque) until both sides have ended
 //
+// Of https, both sides' TLS ends at the driver and the messages inside are what is seen here.
 // The origin's connection is kept between requests for origin_idle_max and reopened when the next request names another
 // origin or finds it closed.
 #include <optional>
@@ -29,8 +30,10 @@ struct RelayTerms {
   std::optional<http::Scheme> scheme;
   // Inside a tunnel: what was asked for. Requests must be for this name (421), or any where it is an address.
   std::optional<wire::Authority> bound;
-  bool origin_open = false;  // the origin of `bound` is connected
-  std::string credentials;   // Proxy-Authorization that was accepted; later requests must repeat it. A secret
+  bool origin_open = false;  // the origin of `bound` is connected, and secured for https
+  // Of an origin whose faulty certificate the client was shown, and took.
+  std::optional<tls::Sha256> accepted_chain{};
+  std::string credentials;  // Proxy-Authorization that was accepted; later requests must repeat it. A secret
 };
 
 class Relaying {
@@ -45,6 +48,7 @@ class Relaying {
   void on(ReadEnded&& input, const StageContext& context);
   void on(Reset&& input, const StageContext& context);
   void on(DialDone&& input, const StageContext& context);
+  void on(OriginSecured&& input, const StageContext& context);
   void on(Resumed&& input, const StageContext& context);
   void on(Tick&& input, const StageContext& context);
   void on(Shutdown&& input, const StageContext& context);
@@ -54,9 +58,10 @@ class Relaying {
  private:
   enum class RequestPhase : uint8_t { kAwaiting, kReady, kSending, kSent };
   enum class ResponsePhase : uint8_t { kNone, kAwaited, kReceiving, kOpaque };
-  enum class OriginLeg : uint8_t { kNone, kDialing, kOpen };
+  enum class OriginLeg : uint8_t { kNone, kDialing, kSecuring, kOpen };
   enum class Keep : uint8_t { kOpen, kClose };
 
+  bool decrypts() const { return terms_.scheme == http::Scheme::kHttps; }
   bool in_exchange() const { return request_phase_ != RequestPhase::kAwaiting; }
 
   // The client's side (relaying.cc).
@@ -81,6 +86,8 @@ class Relaying {
 
   // The origin's side (relay_response.cc).
   void reach_origin(const StageContext& context);
+  void origin_is_there(const StageContext& context);
+  void origin_insecure(CloseReason reason, std::string_view detail, const StageContext& context);
   void ask_again(const StageContext& context);
   void send_request(const StageContext& context);
   void read_responses(const StageContext& context);
@@ -120,6 +127,7 @@ class Relaying {
   base::Time moved_at_{};    // the last byte
   base::Time head_since_{};  // the first byte of a head that is not whole
   base::Time leg_idle_since_{};
+  base::Time secured_by_{};
   base::Time update_at_{};
 };
 

@@ -29,7 +29,8 @@ struct Settings {
   bool authentication = false;  // user and password are required
   std::vector<uint16_t> allow_ports{443, 80};
   Timeouts timeouts;
-  std::shared_ptr<const policy::Policy> policy;  // null: every flow is spliced
+  bool interception = false;                     // this PoP can decrypt
+  std::shared_ptr<const policy::Policy> policy;  // null: what can be decrypted is, the rest is spliced
 
   bool source_allowed(const base::IpAddress& source) const;
   bool port_allowed(uint16_t port) const;

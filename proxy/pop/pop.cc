@@ -166,7 +166,9 @@ base::Result<Pop::Next> Pop::next(const config::v1::Proxy& config) {
     if (!chosen) return chosen.error();
     next.policy = *std::move(chosen);
   }
-  auto runtime = make_runtime(config, next.policy ? &next.policy->input : nullptr);
+  auto interception = load_interception(config, interception_);
+  if (!interception) return interception.error();
+  auto runtime = make_runtime(config, next.policy ? &next.policy->input : nullptr, *std::move(interception));
   if (!runtime) return runtime.error();
   next.runtime = *std::move(runtime);
   return next;
@@ -177,6 +179,7 @@ base::Status Pop::put_in_force(const std::shared_ptr<const Runtime>& runtime, co
   if (policy != nullptr) {
     if (const auto accepted = desk_->accept(*policy); !accepted) return accepted.error();
   }
+  interception_ = runtime->interception;
   policy_version_ = runtime->policy ? runtime->policy->version() : "";
   if (runtime->policy) {
     spdlog::info("policy {} of tenant {}", policy_version_, runtime->policy->tenant());

@@ -84,7 +84,8 @@ class Pop {
   std::unique_ptr<ControlPlane> control_;
   mutable std::mutex change_mutex_;  // reloads and changes of administrators: one at a time
   std::unique_ptr<PolicyDesk> desk_;
-  std::string policy_version_;  // in force; under change_mutex_
+  std::string policy_version_;         // in force; under change_mutex_
+  InterceptionPartsPtr interception_;  // likewise
   const base::WallTime started_ = base::wall_now();
   std::unique_ptr<AdminServer> admin_server_;
   mutable std::mutex config_mutex_;  // config_ is shown by the admin endpoint

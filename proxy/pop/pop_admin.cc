@@ -50,7 +50,7 @@ base::Status Pop::renew() {
   if (config_.message.policy().empty()) return base::Unit{};
   auto chosen = desk_->again(config_.message.policy());
   if (!chosen) return chosen.error();
-  const auto runtime = make_runtime(config_.message, &chosen->input);
+  const auto runtime = make_runtime(config_.message, &chosen->input, interception_);
   if (!runtime) return runtime.error();
   return put_in_force(*runtime, &*chosen);
 }
@@ -106,7 +106,7 @@ v1::ListBypassesResponse Pop::bypasses() const {
 
 base::Result<v1::ApplyPolicyResponse> Pop::bring_in(const std::string& action, base::Result<ChosenPolicy> chosen) {
   if (!chosen) return chosen.error();
-  const auto runtime = make_runtime(config_.message, &chosen->input);
+  const auto runtime = make_runtime(config_.message, &chosen->input, interception_);
   if (!runtime) return runtime.error();
   if (const auto status = put_in_force(*runtime, &*chosen); !status) return status.error();
   v1::ApplyPolicyResponse response;

@@ -13,6 +13,7 @@ std::shared_ptr<const flow::Settings> make_settings(const config::v1::Proxy& pro
   auto settings = std::make_shared<flow::Settings>();
   settings->pop_name = proxy.name();
   settings->policy = std::move(policy);
+  settings->interception = proxy.has_interception();
   settings->allow_sources = config::cidrs_of(listener.allow_sources());
   settings->allow_any_source = listener.allow_sources().empty();  // loopback or authenticated: checked by config
   if (listener.kind() == "tunnel") settings->access_method = flow::AccessMethod::kClient;
@@ -72,7 +73,8 @@ base::Result<std::shared_ptr<const drive::TunnelSettings>> make_tunnel_settings(
 
 }  // namespace
 
-base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked, const PolicyInput* policy) {
+base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked, const PolicyInput* policy,
+                                                          InterceptionPartsPtr interception) {
   auto runtime = std::make_shared<Runtime>();
   if (policy != nullptr) {
     auto loaded = load_policy(*policy);
@@ -101,6 +103,7 @@ base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Prox
     runtime->listeners.push_back(std::move(made));
   }
   runtime->dial = make_dial_settings(checked.origin());
+  runtime->interception = std::move(interception);
   runtime->flows_max = checked.limits().flows();
   runtime->flows_per_source_max = checked.limits().flows_per_source();
   return std::shared_ptr<const Runtime>(std::move(runtime));
@@ -113,8 +116,9 @@ base::Status check(const config::v1::Proxy& checked) {
     if (!read) return read.error();
     policy = *std::move(read);
   }
-  const auto runtime = make_runtime(checked, checked.policy().empty() ? nullptr : &policy);
+  const auto runtime = make_runtime(checked, checked.policy().empty() ? nullptr : &policy, nullptr);
   if (!runtime) return runtime.error();
+  if (const auto interception = check_interception(checked); !interception) return interception.error();
   return base::Unit{};
 }
 

@@ -10,6 +10,7 @@
 #include "proxy/drive/tunnel_server.h"
 #include "proxy/flow/settings.h"
 #include "proxy/policy/policy.h"
+#include "proxy/pop/interception_parts.h"
 #include "proxy/pop/policy_file.h"
 #include "proxy/tls/password.h"
 #include "sluice/config/v1/proxy.pb.h"
@@ -25,6 +26,7 @@ struct ListenerRuntime {
 struct Runtime {
   std::vector<ListenerRuntime> listeners;  // as in the configuration
   std::shared_ptr<const drive::DialSettings> dial;
+  InterceptionPartsPtr interception;                               // null: nothing is decrypted
   std::shared_ptr<const policy::Policy> policy;                    // null: none is configured
   std::shared_ptr<const config::v1::TenantPolicy> policy_message;  // that it was made of
   std::vector<std::string> warnings;                               // about the policy, for the operator
@@ -34,7 +36,8 @@ struct Runtime {
 
 // `checked` is a loaded configuration. Fails when a file it names cannot be used.
 // `policy` is null when none is configured.
-base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked, const PolicyInput* policy);
+base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Proxy& checked, const PolicyInput* policy,
+                                                          InterceptionPartsPtr interception);
 
 // Whether the programs would start with it: what make_runtime() would say with the policy as configured.
 base::Status check(const config::v1::Proxy& checked);

@@ -17,6 +17,7 @@ namespace sluice::pop {
 // Members that FlowHost refers to; they must exist before it does.
 struct Worker::Base {
   std::vector<uint8_t> buffer = std::vector<uint8_t>(drive::copy_buffer_bytes);
+  std::vector<uint8_t> ciphertext = std::vector<uint8_t>(drive::copy_buffer_bytes);
   net::Loop loop;
   std::unique_ptr<net::Resolver> resolver;
 };
@@ -34,6 +35,7 @@ base::Result<std::unique_ptr<Worker>> Worker::create(Shared& shared, report::Spo
   worker->spool_ = std::move(*spool);
   worker->options_.builder.producer_id = worker->spool_->producer_id();
   worker->builder_ = std::make_unique<report::EventBuilder>(worker->options_.builder);
+  worker->use_interception();
   return worker;
 }
 
@@ -67,6 +69,7 @@ void Worker::start() {
 void Worker::apply(std::shared_ptr<const Runtime> runtime) {
   loop.post([this, runtime = std::move(runtime)] {
     runtime_ = runtime;
+    use_interception();
     passwords_.forget();
     for (size_t l = 0; l < runtime_->listeners.size(); ++l) {
       if (runtime_->listeners[l].tunnel) tunnels_->apply(l, runtime_->listeners[l].tunnel);
@@ -74,6 +77,13 @@ void Worker::apply(std::shared_ptr<const Runtime> runtime) {
     unvisited_ = flows_.size();
     loop.soon(*this);
   });
+}
+
+// What was learned of origins and minted so far stays while the configuration stands.
+void Worker::use_interception() {
+  if (interception_parts_ == runtime_->interception) return;
+  interception_parts_ = runtime_->interception;
+  interception = interception_parts_ ? drive::Interception::make(*interception_parts_, base_->ciphertext) : nullptr;
 }
 
 // Live flows hear of the new configuration, a bounded number per turn; new ones have it already.

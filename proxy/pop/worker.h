@@ -77,6 +77,7 @@ class Worker : public drive::FlowHost,
 
   void on_timer() override;  // the disk refused a moment ago
   void on_ready() override;  // some flows have not heard of a reload
+  void use_interception();
   void accept(size_t listener_index, int fd, const base::Endpoint& peer);
   bool admit(const base::Endpoint& peer);
   void add(std::unique_ptr<drive::FlowDriver> driver, size_t listener_index, flow::Opened opened);
@@ -88,6 +89,7 @@ class Worker : public drive::FlowHost,
   Shared& shared_;
   Options options_;
   std::shared_ptr<const Runtime> runtime_;
+  InterceptionPartsPtr interception_parts_;  // that FlowHost::interception is made of
   WorkerMetrics metrics_;
   std::atomic<bool> spool_accepts_{true};
 

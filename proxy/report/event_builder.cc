@@ -212,6 +212,26 @@ void EventBuilder::fill_tls(const flow::FlowRecord& record, PageEvent& out) {
   out.set_ech(same<events::v1::Ech>(record.ech));
   if (record.tls_version != 0) out.set_tls_version(tls_version_name(record.tls_version));
   if (!record.ja4_raw.empty()) out.set_ja4(ja4(record.ja4_raw));
+  if (record.tls) fill_handshakes(*record.tls, out);
+}
+
+// What was agreed replaces what was offered.
+void EventBuilder::fill_handshakes(const flow::TlsFacts& facts, PageEvent& out) {
+  if (facts.version != 0) {
+    out.set_tls_version(tls_version_name(facts.version));
+    set_text(facts.alpn, *out.mutable_alpn());
+  }
+  set_text(facts.cipher, *out.mutable_tls_cipher());
+  out.set_origin_tls_version(tls_version_name(facts.origin_version));
+  set_text(facts.origin_cipher, *out.mutable_origin_tls_cipher());
+  set_text(facts.cert_subject, *out.mutable_cert_subject());
+  set_text(facts.cert_issuer, *out.mutable_cert_issuer());
+  if (!facts.cert_subject.empty()) out.set_cert_not_after(base::epoch_ms(facts.cert_not_after));
+  for (const std::string& error : facts.cert_errors) out.add_cert_errors(error);
+  if (facts.failed) {
+    out.set_tls_fail_side(*facts.failed == flow::Side::kClient ? events::v1::SIDE_CLIENT : events::v1::SIDE_ORIGIN);
+    out.set_tls_alert(facts.alert);
+  }
 }
 
 // Empty for an address, a public suffix and a name that is none.

@@ -45,6 +45,7 @@ class EventBuilder {
   void fill_where(const flow::FlowRecord& record, events::v1::PageEvent& out);
   static void fill_verdict(const flow::FlowRecord& record, events::v1::PageEvent& out);
   static void fill_page(const flow::Exchange& exchange, events::v1::PageEvent& out);
+  static void fill_handshakes(const flow::TlsFacts& facts, events::v1::PageEvent& out);
   void fill_tls(const flow::FlowRecord& record, events::v1::PageEvent& out);
   const std::string& registrable_domain(const std::string& host);
   const std::string& ja4(const std::string& raw);

@@ -28,6 +28,7 @@ void note(Notes& notes, int code) {
     case X509_V_OK:
     // A list that is missing, too old or too new says nothing against the certificate.
     case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
     case X509_V_ERR_CRL_NOT_YET_VALID:
     case X509_V_ERR_CRL_HAS_EXPIRED: return;
     case X509_V_ERR_CERT_HAS_EXPIRED: return notes.errors.add(Error::kExpired);
@@ -53,6 +54,9 @@ void note(Notes& notes, int code) {
     case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
     case X509_V_ERR_PATH_LENGTH_EXCEEDED: return notes.errors.add(Error::kInvalidCa);
     case X509_V_ERR_CERT_SIGNATURE_FAILURE: return notes.errors.add(Error::kBadSignature);
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+      // Without the issuer there is no right key to verify its list by.
+      return notes.no_issuer ? void() : notes.errors.add(Error::kOther);
     default: return notes.errors.add(Error::kOther);
   }
 }

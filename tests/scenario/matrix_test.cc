@@ -32,6 +32,11 @@ const StageWay ways[] = {
        p.received(Side::kClient, "x");
      }},
     {"redialing", [](Playbook& p) { to_redialing(p); }},
+    {"handshaking",
+     [](Playbook& p) {
+       to_peeking(p);
+       p.received(Side::kClient, hello_for("example.com"));
+     }},
     {"relaying",
      [](Playbook& p) {
        p.received(Side::kClient, "POST http://example.com/ HTTP/1.1\r\nHost: example.com\r\nContent-Length: 9\r\n\r\n");
@@ -52,6 +57,8 @@ std::vector<Input> every_input() {
   inputs.push_back(AuthDone{false});
   inputs.push_back(connected());
   inputs.push_back(failed(CloseReason::kConnectRefused));
+  inputs.push_back(OriginSecured{});
+  inputs.push_back(ClientSecured{});
   inputs.push_back(SpliceEnded{{}, CloseReason::kClientClosed});
   inputs.push_back(Resumed{});
   inputs.push_back(Tick{});
@@ -65,17 +72,22 @@ bool is_unexpected(const std::string& stage, const Input& input) {
   const bool opened = std::holds_alternative<Opened>(input);
   const bool auth = std::holds_alternative<AuthDone>(input);
   const bool dial = std::holds_alternative<DialDone>(input);
+  const bool secured = std::holds_alternative<OriginSecured>(input) || std::holds_alternative<ClientSecured>(input);
   const bool splice = std::holds_alternative<SpliceEnded>(input);
   const bool resumed = std::holds_alternative<Resumed>(input);
   const bool tick = std::holds_alternative<Tick>(input);
   const bool bytes = std::holds_alternative<Received>(input) || std::holds_alternative<ReadEnded>(input) ||
                      std::holds_alternative<Reset>(input);
   if (resumed) return stage != "relaying";
+  if (secured && stage != "handshaking") {
+    return stage != "relaying" || std::holds_alternative<ClientSecured>(input);
+  }
   if (stage == "greeting") return dial || splice;
   if (stage == "hearing") return opened || auth || dial || splice;
   if (stage == "dialing" || stage == "redialing") return opened || auth || splice || tick;
   if (stage == "peeking") return opened || auth || dial || splice;
   if (stage == "splicing") return opened || auth || dial || bytes;
+  if (stage == "handshaking") return opened || auth || splice;
   if (stage == "relaying") return opened || auth || splice;
   return opened || dial || splice;  // refusing
 }
@@ -86,7 +98,9 @@ TEST_CASE("every (stage, input) pair is handled, or closes with a reason that na
   const size_t count = every_input().size();
   for (const StageWay& way : ways) {
     for (size_t i = 0; i < count; ++i) {
-      Playbook play(Mode::kWhole, open_settings(), std::string(way.stage) == "hearing" ? half_a_hello() : Opened{});
+      Settings settings = open_settings();
+      settings.interception = true;
+      Playbook play(Mode::kWhole, settings, std::string(way.stage) == "hearing" ? half_a_hello() : Opened{});
       way.reach(play);
       play.forget();
       REQUIRE(std::string(play.machine().stage_name()) == way.stage);

@@ -45,6 +45,11 @@ inline std::string describe(const flow::Action& action) {
           return "hang_up";
         } else if constexpr (std::is_same_v<T, flow::Resume>) {
           return "resume";
+        } else if constexpr (std::is_same_v<T, flow::SecureOrigin>) {
+          return "secure origin " + a.host;
+        } else if constexpr (std::is_same_v<T, flow::SecureClient>) {
+          return "secure client " + a.host + (a.rsa ? " rsa" : "") + (a.mirrored ? " mirrored" : "") +
+                 " held=" + std::to_string(a.held.size());
         } else if constexpr (std::is_same_v<T, flow::Splice>) {
           return "splice up=" + std::to_string(a.to_origin.size()) + " down=" + std::to_string(a.to_client.size()) +
                  (a.client_ended ? " client_ended" : "") + (a.origin_ended ? " origin_ended" : "");

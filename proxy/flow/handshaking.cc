@@ -1,0 +1,186 @@
+#include "proxy/flow/handshaking.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/flow/limits.h"
+#include "proxy/flow/origin_trust.h"
+#include "proxy/flow/proxy_flow.h"
+#include "proxy/flow/refusal.h"
+#include "proxy/wire/client_hello.h"
+
+namespace sluice::flow {
+
+namespace {
+
+// A client that can verify ECDSA says so (RFC 8446 section 4.2.3, RFC 5246 section 7.4.1.4.1); one of TLS 1.2 must know
+// a cipher suite for it, too.
+bool needs_rsa(base::ByteView held) {
+  wire::ClientHelloPeek peek;
+  const wire::HelloParse parsed = peek.feed(held);
+  if (!parsed.is_complete()) return false;
+  const wire::ClientHello& hello = parsed.value();
+  constexpr uint16_t ecdsa_secp256r1_sha256 = 0x0403;
+  const auto has = [](const wire::U16List& list, uint16_t wanted) {
+    for (const uint16_t one : list) {
+      if (one == wanted) return true;
+    }
+    return false;
+  };
+  if (!has(hello.signature_algorithms, ecdsa_secp256r1_sha256)) return true;
+  constexpr uint16_t tls13 = 0x0304;
+  if (hello.version >= tls13) return false;
+  // ECDHE_ECDSA with AES-GCM, ChaCha20-Poly1305, AES-CBC.
+  static constexpr uint16_t ecdsa_suites[] = {0xc02b, 0xc02c, 0xcca9, 0xc023, 0xc024, 0xc009, 0xc00a};
+  return std::none_of(std::begin(ecdsa_suites), std::end(ecdsa_suites),
+                      [&](uint16_t suite) { return has(hello.cipher_suites, suite); });
+}
+
+}  // namespace
+
+void begin_interception(const StageContext& context, base::Chunk hello, bool client_ended) {
+  const FlowRecord& record = context.record;
+  if (client_ended) return context.finish(CloseReason::kClientClosed, Stage::kHandshaking);  // it hears no answer
+  wire::Authority bound{record.host, base::IpAddress::parse(record.host), record.destination.port};
+  Handshaking(std::move(bound), std::move(hello)).start(context);
+}
+
+void Handshaking::start(const StageContext& context) {
+  context.write_record(Record::State::kOpen);
+  deadline_ = context.now + handshakes_max;
+  context.out.emplace_back(SecureOrigin{bound_.host, context.record.destination});
+  context.go(std::move(*this));
+}
+
+// ---- the origin
+
+void Handshaking::on(OriginSecured&& input, const StageContext& context) {
+  // The flag counts also when the origin gave up because we had nothing to show.
+  if (input.wants_certificate) return redial(context);
+  if (input.handshake.failed) {
+    note_failure(Side::kOrigin, input.handshake, facts_);
+    return refuse(CloseReason::kTlsOrigin, context);
+  }
+  switch (judge_origin(context, input, facts_)) {
+    case OriginTrust::kTrusted: return answer_client(false, input.verdict, context);
+    case OriginTrust::kMirrored: return answer_client(true, input.verdict, context);
+    case OriginTrust::kRefused: return refuse(CloseReason::kCertificateError, context);
+  }
+}
+
+// The client's handshake has not begun: an alert, in the open.
+void Handshaking::refuse(CloseReason reason, const StageContext& context) {
+  context.record.client_bytes = hello_.size();
+  context.record.tls = std::make_shared<const TlsFacts>(std::move(facts_));
+  if (step_ == Step::kOrigin) context.out.emplace_back(HangUp{});
+  context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
+  if (reason == CloseReason::kCertificateError) {
+    refuse_tls(context, reason, Stage::kHandshaking);
+  } else {
+    fail_tls(context, Stage::kHandshaking, reason);
+  }
+}
+
+// ---- an origin that wants to see a certificate of the client
+
+// Nobody but the client can show one: it speaks to the origin itself, over a connection that heard nothing of ours.
+void Handshaking::redial(const StageContext& context) {
+  step_ = Step::kRedialing;
+  deadline_.reset();  // the dialer always answers
+  context.out.emplace_back(HangUp{});
+  context.out.emplace_back(Dial{bound_, nullptr});
+}
+
+void Handshaking::on(DialDone&& input, const StageContext& context) {
+  FlowRecord& record = context.record;
+  if (input.failure != CloseReason::kUnspecified) return refuse(input.failure, context);
+  record.destination = input.address;
+  record.client_bytes = hello_.size();
+  record.action = Verdict::kBypass;
+  record.policy = "client certificate";
+  record.policy_kind = PolicyKind::kProtocol;
+  record.bypass_mode = BypassMode::kDoNotDecrypt;
+  record.bypass_reason_code = BypassReasonCode::kClientCertificate;
+  record.bypass_reason = "The origin asks for a certificate of the client";
+  context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
+  begin_splice(context, std::move(hello_), {}, false);
+}
+
+// ---- the client
+
+void Handshaking::answer_client(bool mirrored, const tls::OriginVerdict& verdict, const StageContext& context) {
+  step_ = Step::kClient;
+  if (mirrored) accepted_chain_ = verdict.chain;
+  hello_bytes_ = hello_.size();
+  const bool rsa = needs_rsa(hello_.view());
+  context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
+  context.out.emplace_back(HoldRead{Side::kOrigin, HoldReason::kFirstBytes});
+  context.out.emplace_back(SecureClient{bound_.host, rsa, mirrored, verdict.not_after, std::exchange(hello_, {})});
+}
+
+void Handshaking::on(ClientSecured&& input, const StageContext& context) {
+  if (!input.minted) {
+    context.record.tls = std::make_shared<const TlsFacts>(std::move(facts_));
+    context.record.client_bytes = hello_bytes_;
+    return fail_tls(context, Stage::kHandshaking, CloseReason::kInternalError);
+  }
+  context.record.client_bytes = 0;  // what is inside counts, message by message
+  if (input.handshake.failed) {
+    note_failure(Side::kClient, input.handshake, facts_);
+    return end(CloseReason::kTlsClient, context);
+  }
+  facts_.version = input.handshake.version;
+  facts_.cipher = std::move(input.handshake.cipher);
+  facts_.alpn = std::move(input.handshake.alpn);
+  context.record.tls = std::make_shared<const TlsFacts>(std::move(facts_));
+  context.out.emplace_back(ReleaseRead{Side::kOrigin, HoldReason::kFirstBytes});
+  RelayTerms terms;
+  terms.scheme = http::Scheme::kHttps;
+  terms.bound = std::move(bound_);
+  terms.origin_open = true;
+  terms.accepted_chain = accepted_chain_;
+  Relaying(std::move(terms)).start({}, false, context);
+}
+
+// ---- both
+
+void Handshaking::on(Received&& input, const StageContext& context) {
+  hello_.append(input.bytes.view());
+  if (hello_.size() >= early_bytes_max) {
+    context.out.emplace_back(HoldRead{Side::kClient, HoldReason::kEarlyBytes});
+  }
+}
+
+// Of the client, while it waits. Each side is silent while its handshake goes on, and the origin's reading is held
+// then.
+void Handshaking::on(ReadEnded&&, const StageContext& context) {
+  end(CloseReason::kClientClosed, context);
+}
+
+void Handshaking::on(Reset&&, const StageContext& context) {
+  context.out.emplace_back(Abort{Side::kOrigin});
+  end(CloseReason::kClientReset, context);
+}
+
+void Handshaking::on(Tick&&, const StageContext& context) {
+  if (step_ == Step::kClient) {
+    facts_.failed = Side::kClient;
+    context.record.client_bytes = 0;
+    end(CloseReason::kTlsClient, context);
+    return;
+  }
+  facts_.failed = Side::kOrigin;
+  refuse(CloseReason::kTlsOrigin, context);
+}
+
+void Handshaking::on(Shutdown&& input, const StageContext& context) {
+  end(input.reason, context);
+}
+
+void Handshaking::end(CloseReason reason, const StageContext& context) {
+  if (step_ != Step::kClient) context.record.client_bytes = hello_.size();
+  context.record.tls = std::make_shared<const TlsFacts>(std::move(facts_));
+  context.finish(reason, Stage::kHandshaking);
+}
+
+}  // namespace sluice::flow
