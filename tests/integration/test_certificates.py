@@ -1,5 +1,5 @@
-"""Every way in which an origin's certificate can be wrong, through the real proxy: blocked by default, allowed by rule, or
-shown to the client, and always named in the event."""
+"""Every way in which an origin's certificate can be wrong, through the real proxy: blocked by default, allowed by rule,
+or shown to the client, and always named in the event."""
 import pathlib
 import ssl
 import tempfile

@@ -1,5 +1,5 @@
-"""TLS that policy does not exempt is decrypted, judged request by request, and encrypted again: curl through the proxy to
-origins of a private root, and what the origins and the event store saw of it."""
+"""TLS that policy does not exempt is decrypted, judged request by request, and encrypted again: curl through the proxy
+to origins of a private root, and what the origins and the event store saw of it."""
 import json
 import pathlib
 import socket

@@ -41,6 +41,7 @@ TEST_CASE("a configuration is shown as YAML that loads to the same") {
         "  allow_ports:\n"
         "  - 443\n"
         "  - 80\n"
+        "  trust: system\n"
         "spool:\n"
         "  directory: /etc/sluice/spool\n"
         "  max_bytes: 1536MiB\n"
