@@ -91,6 +91,7 @@ class KillChild {
 
 // Up to 200 random bytes behind the newest segment of each spool: what a torn write leaves.
 inline void tear(const std::string& directory, std::mt19937_64& random) {
+  if (!std::filesystem::exists(directory)) return;  // killed before its first spool
   for (const auto& spool : std::filesystem::directory_iterator(directory)) {
     if (!spool.is_directory() || random() % 3 != 0) continue;
     std::set<std::filesystem::path> segments;
