@@ -82,7 +82,6 @@ void Relaying::on(ReadEnded&& input, const StageContext& context) {
     return origin_gone(cut ? CloseReason::kOriginReset : CloseReason::kOriginClosed, context);
   }
   client_ended_ = true;
-  client_keeps_ = false;
   advance(context);
 }
 
@@ -191,7 +190,7 @@ void Relaying::begin_exchange(const StageContext& context) {
   if (const auto* value = wire::find_field(request.fields, "referer")) exchange.referer = without_query(*value);
   if (const auto* value = wire::find_field(request.fields, "user-agent")) exchange.user_agent = *value;
   request_phase_ = RequestPhase::kReady;
-  client_keeps_ = request.keep_alive && !client_ended_;
+  client_keeps_ = request.keep_alive;
   tried_again_ = false;
   undecided_ = false;
   moved_at_ = context.now;
@@ -260,7 +259,7 @@ void Relaying::finish_exchange(const StageContext& context) {
   responses_.reset();
   leg_idle_since_ = context.now;
   if (!leg_keeps_) hang_up(context);
-  if (!client_keeps_) {
+  if (!client_keeps_ || (client_ended_ && requests_.waiting() == 0)) {
     linger(CloseReason::kCompleted, context);
     return;
   }

@@ -21,6 +21,7 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
 bool belongs_to_connection(std::string_view name) {
   switch (base::ascii_lower(name.empty() ? '\0' : name.front())) {
     case 'c': return is_any_of(name, {"connection", "content-length"});
+    case 'h': return is_any_of(name, {"http2-settings"});
     case 'k': return is_any_of(name, {"keep-alive"});
     case 'p': return starts_with_ignoring_case(name, "proxy-");
     case 't': return is_any_of(name, {"te", "transfer-encoding"});
