@@ -73,13 +73,28 @@ void check_tunnel(Checks& checks, const std::string& path, v1::Listener& listene
   }
 }
 
+// A header that anyone may send makes anyone everyone.
+void check_balancers(Checks& checks, const std::string& path, const v1::Listener& listener, const Endpoint& endpoint) {
+  if (listener.proxy_protocol().empty() && !checks.stands(path + ".proxy_protocol")) return;
+  if (listener.proxy_protocol() != "v2") {
+    checks.problem(path + ".proxy_protocol", backquoted(listener.proxy_protocol()) + " is not known; known: v2");
+  } else if (listener.allow_sources().empty() && !is_loopback(endpoint.address)) {
+    checks.problem(path + ".proxy_protocol",
+                   "is believed from allow_sources only; add `allow_sources: [NETWORK, ...]` with your balancers");
+  }
+}
+
 void check_listener(Checks& checks, const std::string& path, v1::Listener& listener, Listening& listening) {
   checks.name(path + ".name", listener.name());
   if (listener.kind().empty() && !checks.stands(path + ".kind")) listener.set_kind("explicit");
-  if (listener.kind() != "explicit" && listener.kind() != "tunnel") {
-    checks.problem(path + ".kind", "kind " + backquoted(listener.kind()) + " is not known; known: explicit, tunnel");
+  if (listener.kind() != "explicit" && listener.kind() != "tunnel" && listener.kind() != "transparent") {
+    checks.problem(path + ".kind",
+                   "kind " + backquoted(listener.kind()) + " is not known; known: explicit, transparent, tunnel");
   }
   check_tunnel(checks, path, listener);
+  if (listener.kind() == "transparent" && listener.has_auth()) {
+    checks.problem(path + ".auth", "is not used by kind `transparent`, whose clients know of no proxy; remove it");
+  }
   if (listener.has_auth()) {
     v1::Auth& auth = *listener.mutable_auth();
     auth.set_basic(checks.readable_file(path + ".auth.basic", auth.basic()));
@@ -91,6 +106,7 @@ void check_listener(Checks& checks, const std::string& path, v1::Listener& liste
   if (!endpoint) return;
   listening.add(path + ".address", *endpoint);
   check_open_relay(checks, path, listener, *endpoint);
+  check_balancers(checks, path, listener, *endpoint);
 }
 
 void check_admin(Checks& checks, v1::Admin& admin, Listening& listening) {

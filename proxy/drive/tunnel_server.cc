@@ -48,12 +48,15 @@ class TunnelServer::Entrance final : private net::StreamHandler, private net::Ti
   std::unique_ptr<TlsStream> connection;  // null once it has left
   bool knocking = false;
 
- private:
-  void on_stream(net::Stream&) override {
+  // Has something to go on with.
+  void knock() {
     if (std::exchange(knocking, true)) return;
     server_.knocking_.push_back(this);
     server_.loop_.soon(server_);
   }
+
+ private:
+  void on_stream(net::Stream&) override { knock(); }
   void on_timer() override {
     if (connection) server_.turn_away(*this, TurnedAway::kTimeout, "The TLS handshake did not end in time.");
   }
@@ -110,15 +113,33 @@ TunnelServer::~TunnelServer() {
 
 void TunnelServer::accept(size_t listener, int fd, const base::Endpoint& peer,
                           std::shared_ptr<const TunnelSettings> settings) {
-  if (entrances_.size() >= entrances_max || served_.size() >= settings->tunnels_max) {
+  if (!has_room(peer, *settings)) {
     ::close(fd);  // before any crypto
-    return host_.on_turned_away(TurnedAway::kOverload, peer, "Too many tunnels, or too many that are being made.");
+    return;
   }
-  auto socket = net::TcpStream::adopt(loop_, fd);
-  if (socket == nullptr) return;
+  if (auto socket = net::TcpStream::adopt(loop_, fd)) enter(listener, std::move(socket), peer, std::move(settings));
+}
+
+void TunnelServer::accept(size_t listener, std::unique_ptr<net::TcpStream> socket, const base::Endpoint& peer,
+                          std::shared_ptr<const TunnelSettings> settings) {
+  if (!has_room(peer, *settings)) return;
+  Entrance& entrance = enter(listener, std::move(socket), peer, std::move(settings));
+  entrance.knock();  // what has come already is not reported again
+}
+
+bool TunnelServer::has_room(const base::Endpoint& peer, const TunnelSettings& settings) {
+  if (entrances_.size() < entrances_max && served_.size() < settings.tunnels_max) return true;
+  host_.on_turned_away(TurnedAway::kOverload, peer, "Too many tunnels, or too many that are being made.");
+  return false;
+}
+
+TunnelServer::Entrance& TunnelServer::enter(size_t listener, std::unique_ptr<net::TcpStream> socket,
+                                            const base::Endpoint& peer,
+                                            std::shared_ptr<const TunnelSettings> settings) {
   auto entrance = std::make_unique<Entrance>(*this, std::move(socket), listener, peer, std::move(settings));
   entrance->index = entrances_.size();
   entrances_.push_back(std::move(entrance));
+  return *entrances_.back();
 }
 
 // ---- handshakes

@@ -61,6 +61,9 @@ class TunnelServer final : private net::Ready {
 
   // `fd` is an accepted socket, owned from here on.
   void accept(size_t listener, int fd, const base::Endpoint& peer, std::shared_ptr<const TunnelSettings> settings);
+  // The same for a connection whose first bytes were not TLS and have been read.
+  void accept(size_t listener, std::unique_ptr<net::TcpStream> socket, const base::Endpoint& peer,
+              std::shared_ptr<const TunnelSettings> settings);
   // The listener was reconfigured: revoked devices are cut off.
   void apply(size_t listener, const std::shared_ptr<const TunnelSettings>& settings);
   // GOAWAY to everybody; tunnels end when their flows have.
@@ -75,6 +78,9 @@ class TunnelServer final : private net::Ready {
   friend class Served;
 
   void on_ready() override;
+  Entrance& enter(size_t listener, std::unique_ptr<net::TcpStream> socket, const base::Endpoint& peer,
+                  std::shared_ptr<const TunnelSettings> settings);
+  bool has_room(const base::Endpoint& peer, const TunnelSettings& settings);
   void admit(Entrance& entrance);
   void turn_away(Entrance& entrance, TurnedAway why, std::string_view text);
   void leave(Entrance& entrance);

@@ -12,6 +12,7 @@ void Dialing::on(DialDone&& input, const StageContext& context) {
     context.record.dialled = true;
   }
   if (input.failure != CloseReason::kUnspecified) {
+    if (dialect_ == Dialect::kTransparent) context.record.client_bytes = held_.size();  // all of it is payload
     refuse(context, dialect_, Stage::kDialing, input.failure, input.detail);
     return;
   }

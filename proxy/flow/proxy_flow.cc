@@ -23,6 +23,7 @@ ProxyFlow::ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpo
   record_.started = now;
   record_.source = source;
   record_.access_method = settings_->access_method;
+  if (settings_->transparent) stage_.emplace<Recognizing>();
 }
 
 void ProxyFlow::handle(Input&& input, base::Time now, Outbox& out) {

@@ -10,6 +10,8 @@
 //    |  +--- policy blocks --+---> Blocking --heard--+ |        |                  |            |
 //    +------ refused --------+--------- failed -------+-+-------+------------------+--> Refusing --client closed, 2 s
 //
+// Where the network turns connections over, Recognizing stands in Greeting's place: it learns the name from the first
+// bytes.
 // A (stage, input) pair without a handler closes the flow with a reason that names the pair.
 #include <memory>
 #include <optional>
@@ -25,6 +27,7 @@
 #include "proxy/flow/io.h"
 #include "proxy/flow/machine.h"
 #include "proxy/flow/peeking.h"
+#include "proxy/flow/recognizing.h"
 #include "proxy/flow/record.h"
 #include "proxy/flow/redialing.h"
 #include "proxy/flow/refusing.h"
@@ -36,8 +39,8 @@ namespace sluice::flow {
 
 class ProxyFlow final : public Machine {
  public:
-  using Stages = std::variant<Greeting, Hearing, Dialing, Peeking, Redialing, Splicing, Handshaking, Relaying, Blocking,
-                              Refusing, Done>;
+  using Stages = std::variant<Greeting, Recognizing, Hearing, Dialing, Peeking, Redialing, Splicing, Handshaking,
+                              Relaying, Blocking, Refusing, Done>;
 
   ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpoint& source, base::Time now,
             base::WallTime wall);

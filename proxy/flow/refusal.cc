@@ -141,7 +141,8 @@ Respond tunnel_answer(const Row& row, const FlowRecord& record, const Settings& 
 
 std::string answer(Dialect dialect, const Row& row, std::string_view proxy_name, std::string_view detail) {
   switch (dialect) {
-    case Dialect::kTunnel: break;  // Respond
+    case Dialect::kTunnel: break;       // Respond
+    case Dialect::kTransparent: break;  // it asked for nothing: there is no language to answer in
     case Dialect::kHttp: return http_answer(row, row.status, proxy_name, detail);
     case Dialect::kSocksMethods: return wire::socks_method_reply(wire::SocksMethod::kNoneAcceptable);
     case Dialect::kSocksCredentials: return wire::socks_credentials_reply(false);
@@ -181,7 +182,18 @@ std::string note_refusal(const StageContext& context, Stage stage, CloseReason r
   return http_answer(row, status == 0 ? row.status : status, context.settings.pop_name, detail);
 }
 
+namespace {
+// The client believes that it speaks to its origin.
+void refuse_turned_over(const StageContext& context, Stage stage, CloseReason reason) {
+  if (context.record.tls_version != 0) return fail_tls(context, stage, reason);
+  note(context, stage, reason);
+  context.write_record(Record::State::kClosed);
+  context.finish(reason, stage);
+}
+}  // namespace
+
 void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReason reason, std::string_view detail) {
+  if (dialect == Dialect::kTransparent) return refuse_turned_over(context, stage, reason);
   const Row& row = note(context, stage, reason);
   context.write_record(Record::State::kClosed);
   if (dialect == Dialect::kTunnel) {
@@ -215,8 +227,8 @@ void refuse_by_policy(const StageContext& context, Dialect dialect) {
 }
 
 void grant(const StageContext& context, Dialect dialect) {
-  if (dialect == Dialect::kTunnel) {
-    context.out.emplace_back(Respond{200, {}});
+  if (dialect == Dialect::kTunnel || dialect == Dialect::kTransparent) {
+    if (dialect == Dialect::kTunnel) context.out.emplace_back(Respond{200, {}});
     context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
     return;
   }

@@ -11,7 +11,7 @@
 namespace sluice::flow {
 
 // How the client speaks to us.
-enum class Dialect : uint8_t { kHttp, kSocksMethods, kSocksCredentials, kSocksRequest, kTunnel };
+enum class Dialect : uint8_t { kHttp, kSocksMethods, kSocksCredentials, kSocksRequest, kTunnel, kTransparent };
 
 // A refusal in words and as a record has it.
 struct RefusalAnswer {
@@ -24,7 +24,8 @@ struct RefusalAnswer {
 bool has_refusal(CloseReason reason);
 RefusalAnswer refusal_answer(Dialect dialect, CloseReason reason, std::string_view proxy_name, std::string_view detail);
 
-// Records the refusal, sends the answer, lets the client read it, closes. `detail`: one sentence for the client; never
+// Records the refusal, sends the answer (an alert to TLS that was turned over to us, nothing to others of those), lets
+// the client read it, closes. `detail`: one sentence for the client; never
 // a secret.
 void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReason reason, std::string_view detail);
 

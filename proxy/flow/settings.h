@@ -26,6 +26,7 @@ struct Settings {
   AccessMethod access_method = AccessMethod::kExplicitProxy;
   bool allow_any_source = false;  // a loopback listener without a list
   std::vector<base::Cidr> allow_sources;
+  bool transparent = false;     // connections are turned over to us by the network
   bool authentication = false;  // user and password are required
   std::vector<uint16_t> allow_ports{443, 80};
   Timeouts timeouts;

@@ -56,6 +56,12 @@ std::optional<base::Endpoint> original_destination(int fd) {
   return std::nullopt;
 }
 
+std::optional<base::Endpoint> local_endpoint(int fd) {
+  SocketAddress address;
+  if (getsockname(fd, address.get(), &address.length) != 0) return std::nullopt;
+  return address.endpoint();
+}
+
 std::vector<base::IpAddress> local_addresses() {
   std::vector<base::IpAddress> addresses;
   ifaddrs* list = nullptr;

@@ -19,8 +19,12 @@ struct SocketAddress {
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 
-// Where a connection that the kernel redirected to us (nftables `redirect`) wanted to go; nothing for others.
+// Where a connection that the kernel redirected to us (nftables `redirect`) wanted to go; nothing, or where it went,
+// for others.
 std::optional<base::Endpoint> original_destination(int fd);
+
+// Our end's address. Of a connection that came by `tproxy`: where it wanted to go.
+std::optional<base::Endpoint> local_endpoint(int fd);
 
 // Every address of this machine's interfaces.
 std::vector<base::IpAddress> local_addresses();

@@ -1,5 +1,6 @@
 #include "proxy/net/listener.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,8 +11,8 @@
 
 namespace sluice::net {
 
-base::Result<std::unique_ptr<Listener>> Listener::listen(Loop& loop, const base::Endpoint& address,
-                                                         OnAccept on_accept) {
+base::Result<std::unique_ptr<Listener>> Listener::listen(Loop& loop, const base::Endpoint& address, OnAccept on_accept,
+                                                         Kind kind) {
   const auto failed = [&](const char* what) {
     return base::Error{"cannot listen on " + address.to_string() + ": " + what + ": " + std::strerror(errno)};
   };
@@ -19,6 +20,10 @@ base::Result<std::unique_ptr<Listener>> Listener::listen(Loop& loop, const base:
   const int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed("socket");
   const int on = 1;
+  if (kind == Kind::kTransparent) {
+    const bool v4 = family == AF_INET;
+    (void)setsockopt(fd, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_TRANSPARENT : IPV6_TRANSPARENT, &on, sizeof on);
+  }
   SocketAddress bound = SocketAddress::from(address);
   const char* step = nullptr;
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||

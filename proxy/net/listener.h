@@ -15,7 +15,10 @@ class Listener : public PollTarget, private Timer {
   // Called on the loop's thread; owns the descriptor (non-blocking, close-on-exec).
   using OnAccept = std::function<void(int fd, const base::Endpoint& peer)>;
 
-  static base::Result<std::unique_ptr<Listener>> listen(Loop& loop, const base::Endpoint& address, OnAccept on_accept);
+  // kTransparent: also takes connections to other addresses that `tproxy` hands it, where we have the right to that.
+  enum class Kind : uint8_t { kOrdinary, kTransparent };
+  static base::Result<std::unique_ptr<Listener>> listen(Loop& loop, const base::Endpoint& address, OnAccept on_accept,
+                                                        Kind kind = Kind::kOrdinary);
   ~Listener() override;
 
   const base::Endpoint& address() const { return address_; }  // with the port the kernel chose

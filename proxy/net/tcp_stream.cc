@@ -147,9 +147,7 @@ void TcpStream::reset_on_close() {
 }
 
 std::optional<base::Endpoint> TcpStream::local() const {
-  SocketAddress address;
-  if (getsockname(fd_, address.get(), &address.length) != 0) return std::nullopt;
-  return address.endpoint();
+  return local_endpoint(fd_);
 }
 
 }  // namespace sluice::net

@@ -14,6 +14,8 @@ constexpr size_t passwords_remembered_max = 10'000;  // per worker; 40 bytes eac
 constexpr size_t password_checks_max = 64;           // in flight per worker; above, authentication fails at once
 // Connections that become no tunnel are logged this often per worker.
 constexpr base::Duration turned_away_log_every{1'000};
+// Connections of balancers that have not said yet whose they are, of one worker.
+constexpr size_t introductions_max = 1'024;
 
 // ---- control service
 constexpr size_t flow_notices_max = 1'024;          // waiting to be told; a block storm is no reason to grow

@@ -83,6 +83,10 @@ void expose(const std::vector<const WorkerMetrics*>& workers, Exposition& out) {
   out.sample("sluice_flows_open", "",
              sum(workers, [](const WorkerMetrics& m) { return m.open_flows.load(std::memory_order_relaxed); }));
   expose_tunnels(workers, out);
+  out.family("sluice_proxy_headers_refused_total", "counter",
+             "Connections of balancers that did not begin with a PROXY header that could be believed.");
+  out.sample("sluice_proxy_headers_refused_total", "",
+             sum(workers, [](const WorkerMetrics& m) { return m.not_introduced.value(); }));
   expose_flow_seconds(workers, out);
   out.family("sluice_bytes_total", "counter", "Payload of ended flows at the client's side, as in their events.");
   for (size_t o = 0; o < outcome_names.size(); ++o) {

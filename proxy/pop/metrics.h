@@ -43,6 +43,7 @@ struct WorkerMetrics {
   std::atomic<uint64_t> open_tunnels{0};
   std::array<Counter, drive::turned_away_reasons> turned_away;
   Counter policy_disagreements;
+  Counter not_introduced;
 
   void count_flow(Outcome outcome, const flow::FlowRecord& record, uint64_t overhead, base::Duration duration);
 };

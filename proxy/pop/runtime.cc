@@ -16,7 +16,13 @@ std::shared_ptr<const flow::Settings> make_settings(const config::v1::Proxy& pro
   settings->interception = proxy.has_interception();
   settings->allow_sources = config::cidrs_of(listener.allow_sources());
   settings->allow_any_source = listener.allow_sources().empty();  // loopback or authenticated: checked by config
+  if (!listener.proxy_protocol().empty()) {  // its list names the balancers, and they are looked at first
+    settings->allow_sources.clear();
+    settings->allow_any_source = true;
+  }
+  settings->transparent = listener.kind() == "transparent";
   if (listener.kind() == "tunnel") settings->access_method = flow::AccessMethod::kClient;
+  if (settings->transparent) settings->access_method = flow::AccessMethod::kTransparent;
   settings->authentication = listener.has_auth();
   settings->allow_ports.clear();
   for (const uint32_t port : proxy.origin().allow_ports()) {
@@ -99,6 +105,10 @@ base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Prox
       auto tunnel = make_tunnel_settings(checked, listener);
       if (!tunnel) return tunnel.error();
       made.tunnel = std::move(*tunnel);
+    }
+    if (!listener.proxy_protocol().empty()) {
+      made.introduction = std::make_shared<const Introduction>(
+          Introduction{config::cidrs_of(listener.allow_sources()), made.settings->timeouts.head});
     }
     runtime->listeners.push_back(std::move(made));
   }

@@ -11,6 +11,7 @@
 #include "proxy/flow/settings.h"
 #include "proxy/policy/policy.h"
 #include "proxy/pop/interception_parts.h"
+#include "proxy/pop/introducer.h"
 #include "proxy/pop/policy_file.h"
 #include "proxy/tls/password.h"
 #include "sluice/config/v1/proxy.pb.h"
@@ -21,6 +22,7 @@ struct ListenerRuntime {
   std::shared_ptr<const flow::Settings> settings;
   std::shared_ptr<const tls::Passwords> passwords;      // null: no authentication
   std::shared_ptr<const drive::TunnelSettings> tunnel;  // null: a plain listener
+  std::shared_ptr<const Introduction> introduction;     // null: clients connect themselves
 };
 
 struct Runtime {

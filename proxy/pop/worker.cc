@@ -9,7 +9,7 @@
 
 #include "proxy/base/assert.h"
 #include "proxy/drive/limits.h"
-#include "proxy/flow/proxy_flow.h"
+#include "proxy/net/address.h"
 #include "proxy/pop/limits.h"
 
 namespace sluice::pop {
@@ -46,6 +46,7 @@ Worker::Worker(std::unique_ptr<Base> base, Shared& shared, Options options, std:
       options_(std::move(options)),
       runtime_(std::move(runtime)),
       passwords_(loop),
+      introducer_(new Introducer(loop, *this)),
       tunnels_(std::make_unique<drive::TunnelServer>(loop, *this)) {
   loop.at_turn_end([this] { end_turn(); });
 }
@@ -55,8 +56,10 @@ Worker::~Worker() {
 }
 
 base::Result<base::Endpoint> Worker::listen(size_t listener_index, const base::Endpoint& address) {
+  using Kind = net::Listener::Kind;
   auto listener = net::Listener::listen(
-      loop, address, [this, listener_index](int fd, const base::Endpoint& peer) { accept(listener_index, fd, peer); });
+      loop, address, [this, listener_index](int fd, const base::Endpoint& peer) { accept(listener_index, fd, peer); },
+      runtime_->listeners[listener_index].settings->transparent ? Kind::kTransparent : Kind::kOrdinary);
   if (!listener) return listener.error();
   listeners_.push_back(std::move(*listener));
   return listeners_.back()->address();
@@ -110,6 +113,7 @@ void Worker::append(events::v1::Record record) {
 void Worker::stop_listening() {
   loop.post([this] {
     listeners_.clear();
+    introducer_->drain();
     tunnels_->drain();
   });
 }
@@ -130,6 +134,7 @@ void Worker::stop_and_join() {
   waiting_.clear();
   ended_.clear();
   flows_.clear();
+  introducer_.reset();
   tunnels_.reset();
   spool_.reset();  // flushes, and leaves the rest to the shipper
 }
@@ -137,25 +142,55 @@ void Worker::stop_and_join() {
 // ---- accepting
 
 void Worker::accept(size_t listener_index, int fd, const base::Endpoint& peer) {
-  if (runtime_->listeners[listener_index].tunnel) {
-    tunnels_->accept(listener_index, fd, peer, runtime_->listeners[listener_index].tunnel);
-    return;
-  }
+  const ListenerRuntime& listener = runtime_->listeners[listener_index];
+  if (listener.introduction) return introducer_->accept(listener_index, fd, peer, listener.introduction);
+  if (listener.tunnel) return tunnels_->accept(listener_index, fd, peer, listener.tunnel);
   if (!admit(peer)) {
     refuse_unseen(fd);
+    ::close(fd);
     return;
   }
-  const ListenerRuntime& listener = runtime_->listeners[listener_index];
-  auto machine = std::make_unique<flow::ProxyFlow>(listener.settings, peer, loop.now(), base::wall_now());
-  machine->use_event_ids(*this);
-  auto driver = drive::FlowDriver::open(*this, fd, std::move(machine), runtime_->dial);
-  if (driver == nullptr) {
-    shared_.open_flows.fetch_sub(1, std::memory_order_relaxed);
-    if (runtime_->flows_per_source_max > 0) shared_.sources.release(peer.address);
-    return;
-  }
+  flow::Opened opened;
+  if (listener.settings->transparent) opened.original_destination = turned_over_from(fd, listener_index);
+  auto driver = drive::FlowDriver::open(*this, fd, make_machine(listener_index, peer), runtime_->dial);
+  if (driver == nullptr) return release(peer);
   driver->counted_by_source = runtime_->flows_per_source_max > 0;
-  add(std::move(driver), listener_index, {});
+  add(std::move(driver), listener_index, std::move(opened));
+}
+
+void Worker::on_introduced(size_t listener_index, std::unique_ptr<net::TcpStream> client, const base::Endpoint& source,
+                           std::optional<base::Endpoint> destination) {
+  const ListenerRuntime& listener = runtime_->listeners[listener_index];
+  if (listener.tunnel) return tunnels_->accept(listener_index, std::move(client), source, listener.tunnel);
+  if (!admit(source)) return refuse_unseen(client->fd());
+  flow::Opened opened;
+  if (listener.settings->transparent) {
+    opened.original_destination = destination ? destination : turned_over_from(client->fd(), listener_index);
+  }
+  auto driver =
+      drive::FlowDriver::open(*this, std::move(client), nullptr, make_machine(listener_index, source), runtime_->dial);
+  driver->counted_by_source = runtime_->flows_per_source_max > 0;
+  add(std::move(driver), listener_index, std::move(opened));
+}
+
+void Worker::on_not_introduced(const base::Endpoint& peer, std::string_view text) {
+  metrics_.not_introduced.add();
+  log_stranger("not served", peer, text);
+}
+
+std::optional<base::Endpoint> Worker::turned_over_from(int fd, size_t listener_index) const {
+  auto destination = net::original_destination(fd);
+  if (!destination) destination = net::local_endpoint(fd);
+  // The port of the listener itself: somebody connected to it.
+  if (destination && destination->port == listeners_[listener_index]->address().port) return std::nullopt;
+  return destination;
+}
+
+std::unique_ptr<flow::ProxyFlow> Worker::make_machine(size_t listener_index, const base::Endpoint& source) {
+  auto machine = std::make_unique<flow::ProxyFlow>(runtime_->listeners[listener_index].settings, source, loop.now(),
+                                                   base::wall_now());
+  machine->use_event_ids(*this);
+  return machine;
 }
 
 void Worker::add(std::unique_ptr<drive::FlowDriver> driver, size_t listener_index, flow::Opened opened) {
@@ -167,12 +202,17 @@ void Worker::add(std::unique_ptr<drive::FlowDriver> driver, size_t listener_inde
   flows_.back()->start(std::move(opened));
 }
 
-bool Worker::admit(const base::Endpoint& peer) {
+bool Worker::admit(const base::Endpoint& source) {
   if (!reserve_flow()) return false;
   const uint32_t max = runtime_->flows_per_source_max;
-  if (max == 0 || shared_.sources.take(peer.address, max)) return true;
+  if (max == 0 || shared_.sources.take(source.address, max)) return true;
   shared_.open_flows.fetch_sub(1, std::memory_order_relaxed);
   return false;
+}
+
+void Worker::release(const base::Endpoint& source) {
+  shared_.open_flows.fetch_sub(1, std::memory_order_relaxed);
+  if (runtime_->flows_per_source_max > 0) shared_.sources.release(source.address);
 }
 
 bool Worker::reserve_flow() {
@@ -186,24 +226,26 @@ bool Worker::reserve_flow() {
 
 void Worker::on_tunnel_flow(size_t listener, std::unique_ptr<net::Stream> client, drive::Responder* responder,
                             flow::Opened opened) {
-  auto machine = std::make_unique<flow::ProxyFlow>(runtime_->listeners[listener].settings, opened.tunnel->address,
-                                                   loop.now(), base::wall_now());
-  machine->use_event_ids(*this);
+  auto machine = make_machine(listener, opened.tunnel->address);
   add(drive::FlowDriver::open(*this, std::move(client), responder, std::move(machine), runtime_->dial), listener,
       std::move(opened));
 }
 
-// A flood of strangers must not become a flood of lines.
 void Worker::on_turned_away(drive::TurnedAway why, const base::Endpoint& peer, std::string_view text) {
   metrics_.turned_away[static_cast<size_t>(why)].add();
-  if (loop.now() < turned_away_logged_ + turned_away_log_every) {
-    ++turned_away_unlogged_;
+  log_stranger("no tunnel for", peer, text);
+}
+
+// A flood of strangers must not become a flood of lines.
+void Worker::log_stranger(std::string_view what, const base::Endpoint& peer, std::string_view text) {
+  if (loop.now() < stranger_logged_ + turned_away_log_every) {
+    ++strangers_unlogged_;
     return;
   }
-  turned_away_logged_ = loop.now();
-  spdlog::warn("no tunnel for {}: {}{}", peer.to_string(), text,
-               turned_away_unlogged_ == 0 ? "" : " (and " + std::to_string(turned_away_unlogged_) + " others before)");
-  turned_away_unlogged_ = 0;
+  stranger_logged_ = loop.now();
+  spdlog::warn("{} {}: {}{}", what, peer.to_string(), text,
+               strangers_unlogged_ == 0 ? "" : " (and " + std::to_string(strangers_unlogged_) + " others before)");
+  strangers_unlogged_ = 0;
 }
 
 void Worker::on_revoked(const std::vector<const flow::TunnelEnd*>& ends) {
@@ -222,7 +264,6 @@ void Worker::refuse_unseen(int fd) {
   metrics_.flows[static_cast<size_t>(Outcome::kOverload)].add();
   (void)::send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
   (void)::shutdown(fd, SHUT_WR);
-  ::close(fd);
 }
 
 // ---- what flows ask for

@@ -11,7 +11,9 @@
 #include "proxy/base/result.h"
 #include "proxy/drive/flow_driver.h"
 #include "proxy/flow/event_ids.h"
+#include "proxy/flow/proxy_flow.h"
 #include "proxy/net/listener.h"
+#include "proxy/pop/introducer.h"
 #include "proxy/pop/metrics.h"
 #include "proxy/pop/password_gate.h"
 #include "proxy/pop/runtime.h"
@@ -24,6 +26,7 @@ namespace sluice::pop {
 // Created, started, stopped and destroyed by Pop, on its thread; everything private runs on the worker's own.
 class Worker : public drive::FlowHost,
                public drive::TunnelHost,
+               private IntroducerHost,
                private flow::EventIds,
                private net::Timer,
                private net::Ready {
@@ -75,13 +78,24 @@ class Worker : public drive::FlowHost,
   void on_turned_away(drive::TurnedAway why, const base::Endpoint& peer, std::string_view text) override;
   void on_revoked(const std::vector<const flow::TunnelEnd*>& ends) override;
 
+  // IntroducerHost
+  void on_introduced(size_t listener, std::unique_ptr<net::TcpStream> client, const base::Endpoint& source,
+                     std::optional<base::Endpoint> destination) override;
+  void on_not_introduced(const base::Endpoint& peer, std::string_view text) override;
+
   void on_timer() override;  // the disk refused a moment ago
   void on_ready() override;  // some flows have not heard of a reload
   void use_interception();
   void accept(size_t listener_index, int fd, const base::Endpoint& peer);
-  bool admit(const base::Endpoint& peer);
+  // True when there is room for one more flow of that source.
+  bool admit(const base::Endpoint& source);
+  void release(const base::Endpoint& source);
+  std::unique_ptr<flow::ProxyFlow> make_machine(size_t listener_index, const base::Endpoint& source);
   void add(std::unique_ptr<drive::FlowDriver> driver, size_t listener_index, flow::Opened opened);
+  // Where a connection of a transparent listener was going; nothing when it was meant for the listener itself.
+  std::optional<base::Endpoint> turned_over_from(int fd, size_t listener_index) const;
   void refuse_unseen(int fd);
+  void log_stranger(std::string_view what, const base::Endpoint& peer, std::string_view text);
   void end_turn();
   void rewrite_open_records();
 
@@ -98,9 +112,10 @@ class Worker : public drive::FlowHost,
   events::v1::PageEvent event_;  // reused
   PasswordGate passwords_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::unique_ptr<Introducer> introducer_;
   std::unique_ptr<drive::TunnelServer> tunnels_;
-  base::Time turned_away_logged_{};
-  uint64_t turned_away_unlogged_ = 0;
+  base::Time stranger_logged_{};
+  uint64_t strangers_unlogged_ = 0;
   std::vector<std::unique_ptr<drive::FlowDriver>> flows_;
   size_t unvisited_ = 0;                     // flows_[0..unvisited_) have not heard of the last reload
   std::vector<drive::FlowDriver*> waiting_;  // for their records to be written

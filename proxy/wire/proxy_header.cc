@@ -27,7 +27,7 @@ base::IpAddress address_of(base::ByteView bytes) {
   if (bytes.size() == 4) return base::IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]});
   std::array<uint8_t, 16> all{};
   std::copy(bytes.begin(), bytes.end(), all.begin());
-  return base::IpAddress::v6(all);
+  return base::IpAddress::v6(all).unmapped();  // every rule about addresses wants the real one
 }
 
 std::optional<ProxyHeader::Addresses> read_addresses(base::ByteReader& rest, size_t address_bytes) {
@@ -113,6 +113,12 @@ Parse<ProxyHeader, ProxyHeaderError> parse_proxy_header(base::ByteView held) {
   if (size > proxy_header_bytes_max) return HeaderParse::invalid(ProxyHeaderError::kBadLength);
   if (held.size() < size) return HeaderParse::need_more();
   return parse_whole(held.first(size), *version & 0x0f, *family);
+}
+
+size_t proxy_header_missing(base::ByteView held) {
+  if (held.size() < fixed_bytes) return fixed_bytes - held.size();
+  const size_t rest = size_t{held[fixed_bytes - 2]} * 256 + held[fixed_bytes - 1];
+  return fixed_bytes + rest - held.size();
 }
 
 }  // namespace sluice::wire

@@ -39,4 +39,7 @@ struct ProxyHeader {
 // `held`: everything received so far.
 Parse<ProxyHeader, ProxyHeaderError> parse_proxy_header(base::ByteView held);
 
+// How many bytes may be read now without taking one from behind the header, where `held` is not whole and not invalid.
+size_t proxy_header_missing(base::ByteView held);
+
 }  // namespace sluice::wire

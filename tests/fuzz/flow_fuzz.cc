@@ -1,6 +1,7 @@
 // The whole flow: bytes choose inputs as a driver could give them; the actions must keep the rules of flow/io.h.
-// Input: a byte of options (8: a tunnel; then a byte with the number of bytes behind the CONNECT, which stand at the
-// end), then pairs of (kind, argument) bytes; kinds that carry bytes take `argument` bytes that follow.
+// Input: a byte of options (16: a connection that was turned over to us; 8: a tunnel; then a byte with the number of
+// bytes behind the CONNECT, which stand at the end), then pairs of (kind, argument) bytes; kinds that carry bytes take
+// `argument` bytes that follow.
 #include <algorithm>
 #include <cstdint>
 #include <memory>
@@ -22,12 +23,14 @@ class Checker : private EventIds {
     settings.pop_name = "fuzz";
     settings.allow_any_source = (options & 1) == 0;
     settings.authentication = (options & 2) != 0;
+    settings.transparent = (options & 16) != 0;
     settings.timeouts.total = base::Duration((options & 4) != 0 ? 10'000 : 0);
     machine_ = std::make_unique<ProxyFlow>(std::make_shared<const Settings>(settings),
                                            *base::Endpoint::parse("192.0.2.1:1"), now_, base::WallTime{});
     machine_->use_event_ids(*this);
     Opened opened;
-    if ((options & 8) != 0) {  // a CONNECT of a tunnel, with what stands behind it
+    if (settings.transparent) opened.original_destination = *base::Endpoint::parse("203.0.113.7:443");
+    if ((options & 8) != 0 && !settings.transparent) {  // a CONNECT of a tunnel, with what stands behind it
       opened.tunnel = std::make_shared<TunnelEnd>();
       opened.request = ConnectRequest{"example.com:443", {{"sluice-process", "fuzz"}}};
       opened.early = base::Chunk::copy_of(early);

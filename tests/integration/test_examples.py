@@ -35,13 +35,15 @@ class Examples(unittest.TestCase):
     def test_commented_lines_of_the_examples_are_valid_too(self):
         hashed = crypt.crypt("secret", crypt.mksalt(crypt.METHOD_SHA512))
         (self.directory / "users.htpasswd").write_text(f"alice:{hashed}\n")
-        for name in ("pop.crt", "pop.key", "servers.crt", "store.crt", "store.key"):
+        for name in ("pop.crt", "pop.key", "servers.crt", "store.crt", "store.key", "devices.crt", "revoked.txt"):
             (self.directory / name).write_text("")
+        (self.directory / "policy.yaml").write_text("tenant: default\n")
         for name in ("proxy.yaml", "events.yaml"):
             text = (DEPLOY / "examples" / name).read_text()
             for start in ("# tls:", "# resolve:", "# dns_servers:"):
                 text = text.replace(f"\n{start}", f"\n {start[1:]}")
-            text = text.replace("\n# - {name: office", "\n- {name: office")
+            for start in ("- {name: ", "   tls: {", "control:", "  address:", "  tls: {", "policy:"):
+                text = text.replace(f"\n# {start}", f"\n{start}")
             (self.directory / name).write_text(text)
             self.check(self.directory / name)
 

@@ -21,9 +21,28 @@ Opened half_a_hello() {
   return opened;
 }
 
+Opened turned_over() {
+  Opened opened;
+  opened.original_destination = *base::Endpoint::parse("203.0.113.7:443");
+  return opened;
+}
+
+Opened opened_for(const std::string& stage) {
+  if (stage == "hearing") return half_a_hello();
+  return stage == "recognizing" ? turned_over() : Opened{};
+}
+
+Settings settings_for(const std::string& stage) {
+  Settings settings = open_settings();
+  settings.transparent = stage == "recognizing";
+  settings.interception = true;
+  return settings;
+}
+
 const StageWay ways[] = {
     {"greeting", [](Playbook& p) { p.received(Side::kClient, "CONN"); }},
     {"hearing", [](Playbook&) {}},
+    {"recognizing", [](Playbook&) {}},
     {"dialing", [](Playbook& p) { p.received(Side::kClient, connect_example); }},
     {"peeking", [](Playbook& p) { to_peeking(p); }},
     {"splicing",
@@ -83,6 +102,7 @@ bool is_unexpected(const std::string& stage, const Input& input) {
     return stage != "relaying" || std::holds_alternative<ClientSecured>(input);
   }
   if (stage == "greeting") return dial || splice;
+  if (stage == "recognizing") return auth || dial || splice;
   if (stage == "hearing") return opened || auth || dial || splice;
   if (stage == "dialing" || stage == "redialing") return opened || auth || splice || tick;
   if (stage == "peeking") return opened || auth || dial || splice;
@@ -98,9 +118,7 @@ TEST_CASE("every (stage, input) pair is handled, or closes with a reason that na
   const size_t count = every_input().size();
   for (const StageWay& way : ways) {
     for (size_t i = 0; i < count; ++i) {
-      Settings settings = open_settings();
-      settings.interception = true;
-      Playbook play(Mode::kWhole, settings, std::string(way.stage) == "hearing" ? half_a_hello() : Opened{});
+      Playbook play(Mode::kWhole, settings_for(way.stage), opened_for(way.stage));
       way.reach(play);
       play.forget();
       REQUIRE(std::string(play.machine().stage_name()) == way.stage);

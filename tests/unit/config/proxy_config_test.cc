@@ -100,7 +100,7 @@ TEST_CASE("listeners that cannot work are refused") {
         "/etc/sluice/p.yaml:1:1: listeners: at least one listener is required, for example "
         "`listeners: [{name: explicit, address: 127.0.0.1:3128}]`");
   CHECK(listener_error("name: a, address: 127.0.0.1:1, kind: tunel") ==
-        "/etc/sluice/p.yaml:2:41: listeners[0].kind: kind `tunel` is not known; known: explicit, tunnel");
+        "/etc/sluice/p.yaml:2:41: listeners[0].kind: kind `tunel` is not known; known: explicit, transparent, tunnel");
   CHECK(
       listener_error("name: a, address: 127.0.0.1:1, kind: tunnel")
           .starts_with("/etc/sluice/p.yaml:2:3: listeners[0].tls.certificate: is required; write the name of a file"));
