@@ -97,6 +97,26 @@ TEST_CASE("transparent: a blocked name hears an alert, and is not dialled") {
   CHECK(play.record().close_reason == CloseReason::kPolicyBlock);
 }
 
+TEST_CASE("transparent: what is not TLS where policy would decrypt") {
+  const char* const policies[] = {"tenant: acme\nunknown_protocol: block\n",
+                                  "tenant: acme\nunknown_protocol: splice\n"};
+  for (const bool splices : {false, true}) {
+    Settings settings = transparent_settings(policies[splices ? 1 : 0]);
+    settings.interception = true;
+    Playbook play(Mode::kWhole, settings, turned_over("203.0.113.7:443"));
+    play.received(Side::kClient, "x").expect({"dial 203.0.113.7:443"});
+    play.in(connected());
+    if (splices) {
+      play.expect({"record open", "release client", "record open", "splice up=1 down=0"});
+      CHECK(play.record().bypass_reason_code == BypassReasonCode::kProtocol);
+    } else {
+      play.expect({"record open", "release client", "record closed", "close 64"});
+      CHECK(play.record().policy == "unknown_protocol");
+      CHECK(play.record().action == Verdict::kBlock);
+    }
+  }
+}
+
 TEST_CASE("transparent: TLS whose origin cannot be had hears an alert, others an end") {
   Playbook tls(Mode::kWhole, transparent_settings(), turned_over("203.0.113.7:443"));
   const std::string hello = hello_for("example.com");
