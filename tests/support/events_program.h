@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 
@@ -25,7 +26,7 @@ class EventsProgram {
   // After a kill it listens where it listened before.
   void start() {
     std::ofstream(directory_ + "/events.yaml")
-        << "ingest: {address: \"" << (address_.empty() ? "127.0.0.1:0" : address_)
+        << "ingest: {address: \"" << (address_.empty() ? own_loopback() + ":0" : address_)
         << "\"}\nstore: {sqlite: {directory: store, retention_days: 0}}\n";
     const std::string log = directory_ + "/events.log";
     ::unlink(log.c_str());
@@ -51,7 +52,9 @@ class EventsProgram {
         address_ = rest.substr(0, rest.find_first_of(" \""));
         return;
       }
-      REQUIRE(::waitpid(pid_, nullptr, WNOHANG) == 0);
+      if (::waitpid(pid_, nullptr, WNOHANG) != 0) {
+        FAIL("sluice-events ended: " << std::string(std::istreambuf_iterator<char>(std::ifstream(log).rdbuf()), {}));
+      }
       REQUIRE(std::chrono::steady_clock::now() < deadline);
       std::this_thread::yield();
     }
@@ -69,6 +72,12 @@ class EventsProgram {
   bool clean() const { return clean_; }
 
  private:
+  // While the store is dead nobody else's connection may take its port: those come from 127.0.0.1.
+  static std::string own_loopback() {
+    const int id = ::getpid();
+    return "127.77." + std::to_string(id / 250 % 250 + 1) + "." + std::to_string(id % 250 + 1);
+  }
+
   const std::string directory_;
   std::string address_;
   pid_t pid_ = -1;
