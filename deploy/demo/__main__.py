@@ -18,7 +18,8 @@ def main():
     demo = steps.Demo(report, fixed_ports=not options.once)
     try:
         for step in (demo.build, demo.prepare, demo.start, demo.bypass_at_the_client, demo.do_not_log,
-                     demo.bypass_in_the_cloud, demo.compare_paths, demo.block, demo.refuse, demo.show_records):
+                     demo.bypass_in_the_cloud, demo.compare_paths, demo.block, demo.inspect, demo.refuse,
+                     demo.show_records):
             step()
         if not options.once and not report.failed:
             demo.wait_for_interrupt()

@@ -17,6 +17,7 @@ CURL_TLS_REFUSED = 35  # curl's exit code after a TLS alert
 PROGRAMS = ("sluice-proxy", "sluice-client", "sluice-events", "sluicectl")
 USER, DEVICE = "anna@acme.test", "laptop-1"
 DIRECT_HOST, API_HOST = "client.dropbox.com", "api.dropbox.com"
+OTHER_HOST = "files.acme.test"
 TIMED_FETCHES = 5
 
 
@@ -59,21 +60,22 @@ class Demo:
         shutil.rmtree(HOME, ignore_errors=True)
         (HOME / "bin").mkdir(parents=True)
         authority = certificates.Authority(HOME / "origin", "Sluice quickstart origins")
-        self.origin = origins.TlsOrigin(*authority.issue("dropbox.com", "*.dropbox.com"))
+        self.origin = origins.TlsOrigin(*authority.issue("dropbox.com", "*.dropbox.com", OTHER_HOST))
         self.authority = authority.certificate
         self.dropbox = HOME / "bin" / "dropbox"
         shutil.copy(shutil.which("curl"), self.dropbox)
         self.policy = HOME / "policy.yaml"
         self._write_policy()
         self._make_certificates()
-        self.report.line(f"a local HTTPS origin, port {self.origin.port}, stands for {DIRECT_HOST} and {API_HOST}")
+        self.report.line(f"a local HTTPS origin, port {self.origin.port}, stands for {DIRECT_HOST}, {API_HOST} and "
+                         f"{OTHER_HOST}")
         self.report.line("build/quickstart/bin/dropbox is a copy of curl: to the client it is the process `dropbox`")
         self.report.line("client, PoP and store know each other by certificates of a development CA (mutual TLS)")
         self.report.done("everything is under build/quickstart/")
 
     def start(self):
         self.report.step("Start event store, PoP and steering client")
-        resolve = {"dropbox.com": "127.0.0.1"}
+        resolve = {name: "127.0.0.1" for name in ("dropbox.com", "acme.test")}
         self.store = stack.Store(HOME, tenant="acme",
                                  ingest={"tls": self._tls("store"), "relays": ["pop"]})
         self.store.start()
@@ -84,7 +86,10 @@ class Demo:
             listeners=[{"name": "explicit", "kind": "explicit", "address": self._address(3128)},
                        {"name": "tunnel", "kind": "tunnel", "address": self._address(8443), "tls": device_facing}],
             control={"address": self._address(8444), "tls": device_facing},
-            health={"address": self._address(9900)}, policy=str(self.policy), origin={"resolve": resolve},
+            health={"address": self._address(9900)}, policy=str(self.policy),
+            interception={"ca_certificate": self._file("ca/ca.crt"), "ca_key": self._file("ca/ca.key"),
+                          "chain": self._file("ca/root.crt")},
+            origin={"resolve": resolve, "trust": str(self.authority)},
             events={"tls": self._tls("pop-producer")})
         self.proxy.start()
         tunnel, control = (self._listener(self.proxy, name) for name in ("tunnel", "control"))
@@ -141,6 +146,20 @@ class Demo:
         self.report.check(self.origin.connections == connections, "the origin saw no connection")
         event = self._event(f"host eq {API_HOST} and action eq block and origin eq pop")
         self._expect(event, action="block", policy="Block apps", process_name="dropbox", user=USER)
+
+    def inspect(self):
+        self.report.step("Everything else is decrypted, inspected, and blocked by its URL, with a page")
+        self._apply(inspected=True)
+        fine = self._inside("/bytes/5000")
+        self.report.check(fine.stdout.endswith("200"), f"https://{OTHER_HOST}/bytes/5000: {fine.stdout[-3:]}, under a "
+                          f"certificate of the PoP{fine.stderr.strip()}")
+        self._expect(self._event(f"host eq {OTHER_HOST} and action eq allow"), type="page", method="GET", status=200,
+                     browser="curl", bypass_traffic="no", origin_tls_version="TLSv1.3", process_name="dropbox")
+        page = self._inside("/secret?token=1")
+        self.report.check("This file is secret" in page.stdout, f"https://{OTHER_HOST}/secret: {page.stdout[-3:]}, "
+                          "a page that says why")
+        self._expect(self._event(f"host eq {OTHER_HOST} and action eq block"), policy="No secrets", status=403,
+                     url=f"https://{OTHER_HOST}:{self.origin.port}/secret", notification="default")
 
     def refuse(self):
         self.report.step("What the PoP refuses, with the reason")
@@ -259,6 +278,11 @@ class Demo:
             raise StepFailed(f"dropbox could not fetch from {host}: {done.stderr.strip()}")
         wait.until(lambda: self.origin.finished > finished, "the origin's connection to end")
         return self.origin.received_bytes - received, self.origin.sent_bytes - sent
+
+    def _inside(self, path):
+        """Fetches from the host that is decrypted: body and status. Whoever does it trusts the PoP's root only."""
+        return programs.run([self.dropbox, "-sS", "--cacert", HOME / "ca" / "root.crt", "-w", "%{http_code}", "--proxy",
+                             "http://%s:%d" % self.client.address, f"https://{OTHER_HOST}:{self.origin.port}{path}"])
 
     def _time(self, host):
         """Seconds that a fetch took, by curl."""

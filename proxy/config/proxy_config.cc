@@ -203,6 +203,9 @@ void check_proxy(Checks& checks, v1::Proxy& proxy) {
   if (!proxy.state().empty()) proxy.set_state(checks.folder("state", proxy.state()));
   checks.spool(*proxy.mutable_spool(), spool_bytes_default, {"refuse_new_flows", "drop_oldest"});
   if (proxy.has_events()) checks.event_store(*proxy.mutable_events());
+  v1::Pages& pages = *proxy.mutable_pages();
+  pages.set_page_ms(checks.number32("pages.page_ms", pages.page_ms(), {60'000, 0, timeout_ms_max}));
+  pages.set_rollup_ms(checks.number32("pages.rollup_ms", pages.rollup_ms(), {120'000, 0, timeout_ms_max}));
   v1::Limits& limits = *proxy.mutable_limits();
   limits.set_flows(checks.number32("limits.flows", limits.flows(), {20'000, 1, flows_max}));
   limits.set_flows_per_source(checks.number32("limits.flows_per_source", limits.flows_per_source(), {0, 0, flows_max}));

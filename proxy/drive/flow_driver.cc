@@ -124,7 +124,8 @@ void FlowDriver::on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone 
   arm();
 }
 
-void FlowDriver::on_secured(flow::Input result) {
+void FlowDriver::on_secured(Side side, flow::Input result, base::Duration took) {
+  host_.count_handshake(side, took);
   if (closed_ || machine_->done()) return;
   deliver(std::move(result));
   service();
@@ -288,6 +289,7 @@ void FlowDriver::perform(flow::SecureClient&& action) {
 }
 
 void FlowDriver::perform(flow::Resume&&) {
+  if (tls_) tls_->rest();  // between two exchanges
   deliver(flow::Resumed{});
 }
 

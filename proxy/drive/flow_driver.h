@@ -84,8 +84,8 @@ class FlowDriver : private net::StreamHandler,
   void on_timer() override;
   void on_ready() override;
   void on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone result) override;
-  void on_secured(flow::Input result) override;
   void on_looked_up(const flow::Resolved& answer) override;
+  void on_secured(flow::Side side, flow::Input result, base::Duration took) override;
 
   void deliver(flow::Input input);
   void work_through_inbox();

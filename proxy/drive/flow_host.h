@@ -40,6 +40,8 @@ class FlowHost {
   virtual std::unique_ptr<Dialling> dial_tunnel(flow::Dial&& dial, DialHandler& handler) = 0;
   // What a steering client decided, for its log; no machine of a PoP announces.
   virtual void announce(FlowDriver& driver, policy::Line line) = 0;
+  // A TLS handshake of a flow has ended, well or not.
+  virtual void count_handshake(flow::Side, base::Duration) {}
   // The flow is over and its sockets are closed: the driver must be destroyed, but not before it has returned.
   virtual void flow_ended(FlowDriver& driver, flow::CloseReason reason, const FlowTotals& totals) = 0;
 

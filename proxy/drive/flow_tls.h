@@ -12,8 +12,8 @@ namespace sluice::drive {
 
 class FlowTlsOwner {
  public:
-  // A handshake has ended: OriginSecured or ClientSecured.
-  virtual void on_secured(flow::Input result) = 0;
+  // A handshake has ended, after so long: OriginSecured or ClientSecured.
+  virtual void on_secured(flow::Side side, flow::Input result, base::Duration took) = 0;
 
  protected:
   virtual ~FlowTlsOwner() = default;
@@ -37,6 +37,8 @@ class FlowTls final : private HandshakeQueue::Waiting {
   void origin_goes();
   // All streams are.
   void stop();
+  // Nothing is under way: gives buffers back.
+  void rest();
   // Keeps what the origin gave for the next connection.
   void keep_sessions();
   // The client's stream, once it is secured or being so; null before and at the end.
@@ -53,6 +55,8 @@ class FlowTls final : private HandshakeQueue::Waiting {
   TlsStream* client_ = nullptr;
   bool securing_origin_ = false;
   bool securing_client_ = false;
+  base::Time origin_since_{};
+  base::Time client_since_{};
 };
 
 }  // namespace sluice::drive

@@ -24,6 +24,7 @@ class HandshakeQueue final : private net::Ready {
 
   explicit HandshakeQueue(net::Loop& loop) : loop_(loop) {}
 
+  base::Time now() const { return loop_.now(); }
   // At most once at a time.
   void join(Waiting& waiting);
   void leave(Waiting& waiting);

@@ -5,6 +5,7 @@
 
 #include "proxy/flow/limits.h"
 #include "proxy/flow/origin_trust.h"
+#include "proxy/flow/policy_question.h"
 #include "proxy/flow/proxy_flow.h"
 #include "proxy/flow/refusal.h"
 #include "proxy/wire/client_hello.h"
@@ -36,10 +37,25 @@ bool needs_rsa(base::ByteView held) {
                       [&](uint16_t suite) { return has(hello.cipher_suites, suite); });
 }
 
+// Whether what the client wants to speak inside may be HTTP. `alpn`: comma separated; "": it did not say.
+bool may_be_http(std::string_view alpn) {
+  if (alpn.empty()) return true;
+  while (!alpn.empty()) {
+    const std::string_view name = alpn.substr(0, alpn.find(','));
+    if (name == "h2" || name == "http/1.1" || name == "http/1.0") return true;
+    alpn.remove_prefix(std::min(alpn.size(), name.size() + 1));
+  }
+  return false;
+}
+
 }  // namespace
 
 void begin_interception(const StageContext& context, base::Chunk hello, bool client_ended) {
   const FlowRecord& record = context.record;
+  if (!may_be_http(record.alpn)) {
+    if (!passes_unknown_protocol(context)) return refuse_tls(context, CloseReason::kUnknownProtocol);
+    return begin_splice(context, std::move(hello), {}, client_ended);
+  }
   if (client_ended) return context.finish(CloseReason::kClientClosed, Stage::kHandshaking);  // it hears no answer
   wire::Authority bound{record.host, base::IpAddress::parse(record.host), record.destination.port};
   Handshaking(std::move(bound), std::move(hello)).start(context);

@@ -138,6 +138,18 @@ policy::Verdict ask_about_request(const StageContext& context, const http::Reque
   return context.settings.policy->decide(RequestFacts(context, request).facts());
 }
 
+bool passes_unknown_protocol(const StageContext& context) {
+  FlowRecord& record = context.record;
+  const bool passes = context.settings.policy != nullptr && context.settings.policy->splices_unknown_protocol();
+  record.policy = "unknown_protocol";
+  record.policy_kind = PolicyKind::kProtocol;
+  record.action = passes ? Verdict::kBypass : Verdict::kBlock;
+  record.bypass_mode = passes ? BypassMode::kDoNotDecrypt : BypassMode::kNone;
+  record.bypass_reason_code = passes ? BypassReasonCode::kProtocol : BypassReasonCode::kUnspecified;
+  record.bypass_reason = passes ? "Unknown protocol" : "";
+  return passes;
+}
+
 policy::CertificateVerdict ask_about_certificate(const StageContext& context,
                                                  std::span<const policy::CertificateError> errors) {
   if (context.settings.policy == nullptr) return {};

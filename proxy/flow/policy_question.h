@@ -33,6 +33,9 @@ void note_request_verdict(const StageContext& context, const http::Request& requ
 policy::CertificateVerdict ask_about_certificate(const StageContext& context,
                                                  std::span<const policy::CertificateError> errors);
 
+// What is no HTTP inside TLS: true where the rule `unknown_protocol` lets it pass. The record says so either way.
+bool passes_unknown_protocol(const StageContext& context);
+
 // The protocol of a flow whose first bytes are not a ClientHello.
 // Not yet: more bytes will tell.
 policy::Protocol protocol_of(base::ByteView first_bytes);

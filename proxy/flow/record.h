@@ -151,6 +151,9 @@ struct TunnelEnd {
 // What a steering client decided about a flow before it sent it through the tunnel.
 enum class SteeringVerdict : uint8_t { kUnspecified, kSteer, kBypass };
 
+// How an event came to be of its requests.
+enum class PageBuild : uint8_t { kUnspecified = 0, kReferer = 1, kDomainRollup = 2, kSingle = 3 };
+
 // One HTTP exchange, where requests are seen. No fields but these are kept of a message.
 struct Exchange {
   std::string method;
@@ -160,6 +163,10 @@ struct Exchange {
   std::string content_type;  // of the response
   int status = 0;            // of the response, ours or the origin's; 0: none was sent
   int minor_version = 1;     // of the client's HTTP/1
+  // Of the event: what was folded into it, this exchange included.
+  PageBuild build = PageBuild::kSingle;
+  uint32_t requests = 1;
+  uint32_t responses = 0;
 };
 
 // Both handshakes of a flow that is decrypted, as far as they came.

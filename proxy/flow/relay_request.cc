@@ -103,6 +103,7 @@ void Relaying::answer(CloseReason reason, std::string response, Keep keep, const
   constexpr std::string_view head_end = "\r\n\r\n";
   if (record.exchange) {
     constexpr size_t status_at = 9;
+    record.exchange->responses = 1;
     record.exchange->status = static_cast<int>(std::strtol(response.c_str() + status_at, nullptr, 10));
     if (record.exchange->method == "HEAD") response.resize(response.find(head_end) + head_end.size());
   }

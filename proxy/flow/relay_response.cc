@@ -135,6 +135,7 @@ void Relaying::response_head(const StageContext& context) {
   }
   Exchange& exchange = *context.record.exchange;
   exchange.status = response.status;
+  exchange.responses = 1;
   if (const auto* value = wire::find_field(response.fields, "content-type")) exchange.content_type = *value;
   leg_keeps_ = leg_keeps_ && response.keep_alive;
   const http::BodyFraming framing = http::framing_for(response.body, request.minor_version);
@@ -148,6 +149,7 @@ void Relaying::response_head(const StageContext& context) {
 void Relaying::become_opaque(const StageContext& context) {
   const http::Response& response = responses_->response();
   context.record.exchange->status = response.status;
+  context.record.exchange->responses = 1;
   to_client(base::Chunk::copy_of(http::write_response_head(response, {.body = {}, .websocket = true})), context);
   response_phase_ = ResponsePhase::kOpaque;
   to_client(responses_->take_rest(), context);

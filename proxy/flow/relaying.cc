@@ -58,6 +58,7 @@ void Relaying::on(Received&& input, const StageContext& context) {
   } else if (response_phase_ == ResponsePhase::kOpaque) {
     to_client(std::move(input.bytes), context);
   } else if (!responses_) {
+    if (decrypts() && !http_seen_ && !in_exchange()) return unknown_inside(std::move(input.bytes), context);
     hang_up(context);  // nobody asked
   } else {
     responses_->receive(std::move(input.bytes));
@@ -108,6 +109,13 @@ void Relaying::on(Shutdown&& input, const StageContext& context) {
 
 // The next request is asked about anyway; one in progress ends if it is blocked now.
 void Relaying::on(PolicyChanged&&, const StageContext& context) {
+  // What shall not be looked into any more comes back on a connection of its own.
+  if (decrypts() && response_phase_ != ResponsePhase::kOpaque &&
+      ask_policy(context, Known::kSpoken, policy::Protocol::kTls).decision == policy::Decision::kSplice) {
+    client_keeps_ = false;
+    if (!in_exchange() && !resuming_) return leave(CloseReason::kPolicyChanged, Stage::kUnspecified, context);
+  }
+  if (response_phase_ == ResponsePhase::kOpaque && !context.record.exchange) return;
   if (request_phase_ != RequestPhase::kSending && request_phase_ != RequestPhase::kSent) return;
   const policy::Verdict verdict = ask_about_request(context, requests_.request());
   if (verdict.decision != policy::Decision::kBlock) return;
@@ -158,6 +166,7 @@ void Relaying::advance(const StageContext& context) {
 bool Relaying::take_next(const StageContext& context) {
   const bool may_read = request_phase_ == RequestPhase::kAwaiting || request_phase_ == RequestPhase::kSending;
   if (!may_read || resuming_ || response_phase_ == ResponsePhase::kOpaque) return false;
+  if (decrypts() && !http_seen_ && !speaks_http(context)) return false;
   const Next next = requests_.next();
   if (in_exchange()) context.record.client_bytes += requests_.taken();
   switch (next) {
@@ -170,6 +179,38 @@ bool Relaying::take_next(const StageContext& context) {
     case Next::kInvalid: reject(requests_.problem(), context); return false;
   }
   return false;
+}
+
+// False: not yet known, or it does not, and that is dealt with.
+bool Relaying::speaks_http(const StageContext& context) {
+  switch (protocol_of(requests_.waiting_bytes())) {
+    case policy::Protocol::kHttp: http_seen_ = true; return true;
+    case policy::Protocol::kNotYet:
+      if (client_ended_) client_ended_early(context);
+      return false;
+    case policy::Protocol::kOther:
+    case policy::Protocol::kTls: break;
+  }
+  unknown_inside({}, context);
+  return false;
+}
+
+// Inside TLS is something else than HTTP, or the origin speaks first.
+void Relaying::unknown_inside(base::Chunk of_origin, const StageContext& context) {
+  context.record.client_bytes = requests_.waiting();
+  if (!passes_unknown_protocol(context)) {
+    abort_both(context);
+    leave(CloseReason::kUnknownProtocol, Stage::kRelaying, context);
+    return;
+  }
+  context.write_record(Record::State::kOpen);
+  request_phase_ = RequestPhase::kSent;
+  response_phase_ = ResponsePhase::kOpaque;
+  update_at_ = context.now + update_every;
+  to_origin(requests_.take_rest(), context);
+  to_client(std::move(of_origin), context);
+  if (client_ended_) context.out.emplace_back(EndWrite{Side::kOrigin});
+  hold_client(context);
 }
 
 void Relaying::begin_exchange(const StageContext& context) {

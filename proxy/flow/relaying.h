@@ -66,6 +66,8 @@ class Relaying {
 
   // The client's side (relaying.cc).
   void advance(const StageContext& context);
+  bool speaks_http(const StageContext& context);
+  void unknown_inside(base::Chunk of_origin, const StageContext& context);
   bool take_next(const StageContext& context);
   void begin_exchange(const StageContext& context);
   void fresh_record(const StageContext& context);
@@ -120,6 +122,7 @@ class Relaying {
   bool undecided_ = false;     // policy waits for the origin's address
   bool resuming_ = false;      // the next request waits until the last one's record is written
   bool over_ = false;          // another stage follows
+  bool http_seen_ = false;     // inside TLS: the client has begun a request
   uint64_t exchanges_ = 0;
   http::BodyWriter body_up_;
   http::BodyWriter body_down_;

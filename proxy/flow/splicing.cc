@@ -61,11 +61,18 @@ void Splicing::on(Shutdown&& input, const StageContext& context) {
   context.finish(input.reason, Stage::kSplicing);
 }
 
-// A flow that began under another policy: it ends if its name is blocked now.
+// A flow that began under another policy: it ends if its name is blocked now, or shall be looked into.
 void Splicing::on(PolicyChanged&& input, const StageContext& context) {
   note(input.bytes, context.record);
   const auto protocol = context.record.tls_version != 0 ? policy::Protocol::kTls : policy::Protocol::kOther;
   const policy::Verdict verdict = ask_policy(context, Known::kSpoken, protocol);
+  const BypassReasonCode why = context.record.bypass_reason_code;
+  const bool cannot = why == BypassReasonCode::kClientCertificate || why == BypassReasonCode::kProtocol;
+  if (verdict.decision == policy::Decision::kIntercept && protocol == policy::Protocol::kTls && !cannot) {
+    abort_both(context);
+    context.finish(CloseReason::kPolicyChanged, Stage::kSplicing);
+    return;
+  }
   if (verdict.decision != policy::Decision::kBlock) return;
   note_verdict(context, verdict);
   abort_both(context);

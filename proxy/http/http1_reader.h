@@ -35,6 +35,7 @@ class BodyStream {
   void receive(base::Chunk bytes);
   // Bytes received and not yet taken.
   size_t waiting() const { return held_.size(); }
+  base::ByteView waiting_bytes() const { return held_.view(); }
   base::Chunk take_rest() {
     drop_content();
     return std::move(held_);

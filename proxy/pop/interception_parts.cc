@@ -65,6 +65,14 @@ base::Result<InterceptionPartsPtr> load_interception(const config::v1::Proxy& ch
   return InterceptionPartsPtr(std::move(*parts));
 }
 
+base::Result<InterceptionPartsPtr> with_new_keys(const drive::InterceptionParts& now) {
+  auto keys = tls::LeafKeys::generate();
+  if (!keys) return keys.error();
+  auto parts = std::make_shared<drive::InterceptionParts>(now);
+  parts->keys = std::move(*keys);
+  return InterceptionPartsPtr(std::move(parts));
+}
+
 base::Status check_interception(const config::v1::Proxy& checked) {
   if (!checked.has_interception()) return base::Unit{};
   const auto parts = read_files(checked);

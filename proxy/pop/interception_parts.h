@@ -14,6 +14,9 @@ using InterceptionPartsPtr = std::shared_ptr<const drive::InterceptionParts>;
 // those of `now`, what is in force, are kept. An error names the file.
 base::Result<InterceptionPartsPtr> load_interception(const config::v1::Proxy& checked, const InterceptionPartsPtr& now);
 
+// The same with new keys for what clients are shown.
+base::Result<InterceptionPartsPtr> with_new_keys(const drive::InterceptionParts& now);
+
 // The same without making keys: whether the PoP would start with it.
 base::Status check_interception(const config::v1::Proxy& checked);
 

@@ -18,10 +18,11 @@ constexpr base::Duration turned_away_log_every{1'000};
 constexpr size_t introductions_max = 1'024;
 
 // ---- control service
-constexpr size_t flow_notices_max = 1'024;          // waiting to be told; a block storm is no reason to grow
-constexpr size_t flows_told_max = 4'096;            // remembered, so that a flow is told once
-constexpr base::Duration tend_interval_max{1'000};  // wall clocks jump: what is due is looked for this often
-constexpr size_t notices_per_client_max = 64;       // waiting for one client that is slow
+constexpr size_t flow_notices_max = 1'024;                 // waiting to be told; a block storm is no reason to grow
+constexpr size_t flows_told_max = 4'096;                   // remembered, so that a flow is told once
+constexpr base::Duration leaf_keys_every{24 * 3'600'000};  // of what clients are shown: a stolen one is soon worthless
+constexpr base::Duration tend_interval_max{1'000};         // wall clocks jump: what is due is looked for this often
+constexpr size_t notices_per_client_max = 64;              // waiting for one client that is slow
 // Devices that are known with what they said and applied, connected or not: about 1 KiB each.
 constexpr size_t clients_remembered_max = 50'000;
 constexpr size_t device_fact_bytes_max = 256;  // each text that a device says of itself

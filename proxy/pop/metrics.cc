@@ -29,6 +29,14 @@ void WorkerMetrics::count_flow(Outcome outcome, const flow::FlowRecord& record, 
   flow_ms_sum.add(static_cast<uint64_t>(duration.count()));
 }
 
+void WorkerMetrics::count_handshake(flow::Side side, base::Duration took) {
+  HandshakeMetrics& of_side = handshakes[static_cast<size_t>(side)];
+  size_t bucket = 0;
+  while (bucket < handshake_ms_buckets.size() && took.count() > handshake_ms_buckets[bucket]) ++bucket;
+  of_side.ms[bucket].add();
+  of_side.ms_sum.add(static_cast<uint64_t>(took.count()));
+}
+
 namespace {
 
 template <class Pick>
@@ -52,6 +60,29 @@ void expose_flow_seconds(const std::vector<const WorkerMetrics*>& workers, Expos
   const uint64_t ms = sum(workers, [](const WorkerMetrics& m) { return m.flow_ms_sum.value(); });
   out.sample("sluice_flow_seconds_sum", "", static_cast<double>(ms) / 1000);
   out.sample("sluice_flow_seconds_count", "", count);
+}
+
+void expose_interception(const std::vector<const WorkerMetrics*>& workers, Exposition& out) {
+  out.family("sluice_mints_total", "counter",
+             "Certificates made for clients; those that were remembered do not count.");
+  out.sample("sluice_mints_total", "", sum(workers, [](const WorkerMetrics& m) { return m.mints.value(); }));
+  out.family("sluice_handshake_seconds", "histogram", "Duration of TLS handshakes of decrypted flows, by side.");
+  static constexpr std::array<const char*, 2> sides{"client", "origin"};
+  for (size_t s = 0; s < sides.size(); ++s) {
+    const std::string side = std::string("side=\"") + sides[s] + "\"";
+    uint64_t count = 0;
+    for (size_t i = 0; i < handshake_ms_buckets.size() + 1; ++i) {
+      count += sum(workers, [s, i](const WorkerMetrics& m) { return m.handshakes[s].ms[i].value(); });
+      char bound[32] = "+Inf";
+      if (i < handshake_ms_buckets.size()) {
+        std::snprintf(bound, sizeof bound, "%g", static_cast<double>(handshake_ms_buckets[i]) / 1000);
+      }
+      out.sample("sluice_handshake_seconds_bucket", side + ",le=\"" + bound + "\"", count);
+    }
+    const uint64_t ms = sum(workers, [s](const WorkerMetrics& m) { return m.handshakes[s].ms_sum.value(); });
+    out.sample("sluice_handshake_seconds_sum", side, static_cast<double>(ms) / 1000);
+    out.sample("sluice_handshake_seconds_count", side, count);
+  }
 }
 
 void expose_tunnels(const std::vector<const WorkerMetrics*>& workers, Exposition& out) {
@@ -88,6 +119,7 @@ void expose(const std::vector<const WorkerMetrics*>& workers, Exposition& out) {
   out.sample("sluice_proxy_headers_refused_total", "",
              sum(workers, [](const WorkerMetrics& m) { return m.not_introduced.value(); }));
   expose_flow_seconds(workers, out);
+  expose_interception(workers, out);
   out.family("sluice_bytes_total", "counter", "Payload of ended flows at the client's side, as in their events.");
   for (size_t o = 0; o < outcome_names.size(); ++o) {
     const std::string outcome = std::string(",outcome=\"") + outcome_names[o] + "\"";

@@ -30,6 +30,14 @@ using monitor::Exposition;
 // Upper bounds in milliseconds; the last bucket has none.
 constexpr std::array<int64_t, 9> flow_ms_buckets{10, 50, 250, 1'000, 5'000, 30'000, 300'000, 1'800'000, 7'200'000};
 
+constexpr std::array<int64_t, 8> handshake_ms_buckets{1, 5, 10, 50, 100, 500, 1'000, 5'000};
+
+// Of the handshakes with one side.
+struct HandshakeMetrics {
+  std::array<Counter, handshake_ms_buckets.size() + 1> ms;
+  Counter ms_sum;
+};
+
 struct WorkerMetrics {
   std::array<Counter, outcome_names.size()> flows;
   std::array<Counter, outcome_names.size()> client_bytes;
@@ -44,8 +52,11 @@ struct WorkerMetrics {
   std::array<Counter, drive::turned_away_reasons> turned_away;
   Counter policy_disagreements;
   Counter not_introduced;
+  std::array<HandshakeMetrics, 2> handshakes;  // client, origin
+  Counter mints;
 
   void count_flow(Outcome outcome, const flow::FlowRecord& record, uint64_t overhead, base::Duration duration);
+  void count_handshake(flow::Side side, base::Duration took);
 };
 
 void expose(const std::vector<const WorkerMetrics*>& workers, Exposition& out);

@@ -179,6 +179,8 @@ base::Status Pop::put_in_force(const std::shared_ptr<const Runtime>& runtime, co
   if (policy != nullptr) {
     if (const auto accepted = desk_->accept(*policy); !accepted) return accepted.error();
   }
+  if (interception_ == nullptr) leaf_keys_since_ = base::time_now();
+  runtime_ = runtime;
   interception_ = runtime->interception;
   policy_version_ = runtime->policy ? runtime->policy->version() : "";
   if (runtime->policy) {

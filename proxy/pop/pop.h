@@ -67,6 +67,7 @@ class Pop {
   // On disk first, then to workers and clients. An error changes nothing.
   base::Status put_in_force(const std::shared_ptr<const Runtime>& runtime, const ChosenPolicy* policy);
   base::Status renew();
+  void renew_leaf_keys();
   base::Result<control::v1::ApplyPolicyResponse> bring_in(const std::string& action, base::Result<ChosenPolicy> chosen);
   void audit(const std::string& actor, const std::string& action, const std::string& target, const std::string& detail);
 
@@ -84,8 +85,10 @@ class Pop {
   std::unique_ptr<ControlPlane> control_;
   mutable std::mutex change_mutex_;  // reloads and changes of administrators: one at a time
   std::unique_ptr<PolicyDesk> desk_;
-  std::string policy_version_;         // in force; under change_mutex_
-  InterceptionPartsPtr interception_;  // likewise
+  std::string policy_version_;              // in force; under change_mutex_
+  std::shared_ptr<const Runtime> runtime_;  // likewise
+  InterceptionPartsPtr interception_;       // of it
+  base::Time leaf_keys_since_{};            // when their keys came into use
   const base::WallTime started_ = base::wall_now();
   std::unique_ptr<AdminServer> admin_server_;
   mutable std::mutex config_mutex_;  // config_ is shown by the admin endpoint

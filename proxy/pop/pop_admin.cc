@@ -55,8 +55,20 @@ base::Status Pop::renew() {
   return put_in_force(*runtime, &*chosen);
 }
 
+void Pop::renew_leaf_keys() {
+  if (interception_ == nullptr || base::time_now() < leaf_keys_since_ + leaf_keys_every) return;
+  leaf_keys_since_ = base::time_now();
+  auto parts = with_new_keys(*interception_);
+  if (!parts) return spdlog::error("{}", parts.error().message);
+  auto runtime = std::make_shared<Runtime>(*runtime_);
+  runtime->interception = interception_ = *std::move(parts);
+  runtime_ = std::move(runtime);
+  for (const auto& worker : workers_) worker->apply(runtime_);
+}
+
 base::Duration Pop::tend() {
   const std::lock_guard lock(change_mutex_);
+  renew_leaf_keys();
   const base::WallTime now = base::wall_now();
   const auto expired = desk_->expire_bypasses(now);
   if (!expired) {

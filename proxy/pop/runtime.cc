@@ -113,6 +113,7 @@ base::Result<std::shared_ptr<const Runtime>> make_runtime(const config::v1::Prox
     runtime->listeners.push_back(std::move(made));
   }
   runtime->dial = make_dial_settings(checked.origin());
+  runtime->pages = {base::Duration(checked.pages().page_ms()), base::Duration(checked.pages().rollup_ms())};
   runtime->interception = std::move(interception);
   runtime->flows_max = checked.limits().flows();
   runtime->flows_per_source_max = checked.limits().flows_per_source();

@@ -13,6 +13,7 @@
 #include "proxy/pop/interception_parts.h"
 #include "proxy/pop/introducer.h"
 #include "proxy/pop/policy_file.h"
+#include "proxy/report/page_assembler.h"
 #include "proxy/tls/password.h"
 #include "sluice/config/v1/proxy.pb.h"
 
@@ -28,6 +29,7 @@ struct ListenerRuntime {
 struct Runtime {
   std::vector<ListenerRuntime> listeners;  // as in the configuration
   std::shared_ptr<const drive::DialSettings> dial;
+  report::PageAssembler::Times pages;
   InterceptionPartsPtr interception;                               // null: nothing is decrypted
   std::shared_ptr<const policy::Policy> policy;                    // null: none is configured
   std::shared_ptr<const config::v1::TenantPolicy> policy_message;  // that it was made of

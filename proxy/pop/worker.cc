@@ -35,6 +35,10 @@ base::Result<std::unique_ptr<Worker>> Worker::create(Shared& shared, report::Spo
   worker->spool_ = std::move(*spool);
   worker->options_.builder.producer_id = worker->spool_->producer_id();
   worker->builder_ = std::make_unique<report::EventBuilder>(worker->options_.builder);
+  worker->pages_ = std::make_unique<Pages>(
+      worker->loop, worker->runtime_->pages,
+      [raw = worker.get()](const std::string& host) { return raw->builder_->registrable_domain(host); },
+      [raw = worker.get()](flow::FlowRecord& record, bool final, base::Time now) { raw->emit(record, final, now); });
   worker->use_interception();
   return worker;
 }
@@ -73,6 +77,7 @@ void Worker::apply(std::shared_ptr<const Runtime> runtime) {
   loop.post([this, runtime = std::move(runtime)] {
     runtime_ = runtime;
     use_interception();
+    pages_->set_times(runtime_->pages);
     passwords_.forget();
     for (size_t l = 0; l < runtime_->listeners.size(); ++l) {
       if (runtime_->listeners[l].tunnel) tunnels_->apply(l, runtime_->listeners[l].tunnel);
@@ -86,6 +91,7 @@ void Worker::apply(std::shared_ptr<const Runtime> runtime) {
 void Worker::use_interception() {
   if (interception_parts_ == runtime_->interception) return;
   interception_parts_ = runtime_->interception;
+  mints_counted_ = 0;
   interception = interception_parts_ ? drive::Interception::make(*interception_parts_, base_->ciphertext) : nullptr;
 }
 
@@ -135,6 +141,8 @@ void Worker::stop_and_join() {
   ended_.clear();
   flows_.clear();
   introducer_.reset();
+  if (pages_) pages_->close_all();
+  pages_.reset();
   tunnels_.reset();
   spool_.reset();  // flushes, and leaves the rest to the shipper
 }
@@ -274,11 +282,19 @@ void Worker::begin_event(flow::FlowRecord& record) {
 }
 
 void Worker::write_record(flow::FlowRecord& record, flow::Record::State state) {
-  ++record.revision;
   const bool final = state == flow::Record::State::kClosed;
+  if (record.exchange) {
+    pages_->write(record, final);
+  } else {
+    emit(record, final, loop.now());
+  }
+}
+
+// `now`: the end of what the record says so far.
+void Worker::emit(flow::FlowRecord& record, bool final, base::Time now) {
+  ++record.revision;
   shared_.notices.on_record(record);
-  builder_->build(record, final ? events::v1::STATE_CLOSED : events::v1::STATE_OPEN, loop.now(), base::wall_now(),
-                  event_);
+  builder_->build(record, final ? events::v1::STATE_CLOSED : events::v1::STATE_OPEN, now, base::wall_now(), event_);
   spool_->append_event(record.event_counter, final, event_);
   (final ? metrics_.closed_records : metrics_.open_records).add();
 }
@@ -342,6 +358,10 @@ void Worker::end_turn() {
     (void)spool_->flush();  // room may have come: what the store has acknowledged is freed here
     loop.timers().arm(*this, loop.now() + spool_retry);
   }
+  if (interception) {
+    const uint64_t minted = interception->minted().minted;
+    metrics_.mints.add(minted - std::exchange(mints_counted_, minted));
+  }
   metrics_.open_tunnels.store(tunnels_->tunnels(), std::memory_order_relaxed);
   spool_accepts_.store(spool_->accepting(), std::memory_order_relaxed);
   ended_.clear();
@@ -351,6 +371,7 @@ void Worker::on_timer() {}  // the turn's end tries again
 
 void Worker::rewrite_open_records() {
   for (const auto& flow : flows_) flow->rewrite_record();
+  if (pages_) pages_->rewrite();
 }
 
 }  // namespace sluice::pop

@@ -15,6 +15,7 @@
 #include "proxy/net/listener.h"
 #include "proxy/pop/introducer.h"
 #include "proxy/pop/metrics.h"
+#include "proxy/pop/pages.h"
 #include "proxy/pop/password_gate.h"
 #include "proxy/pop/runtime.h"
 #include "proxy/pop/shared.h"
@@ -69,6 +70,7 @@ class Worker : public drive::FlowHost,
                     std::string password) override;
   std::unique_ptr<drive::Dialling> dial_tunnel(flow::Dial&& dial, drive::DialHandler& handler) override;
   void announce(drive::FlowDriver& driver, policy::Line line) override;
+  void count_handshake(flow::Side side, base::Duration took) override { metrics_.count_handshake(side, took); }
   void flow_ended(drive::FlowDriver& driver, flow::CloseReason reason, const drive::FlowTotals& totals) override;
 
   // drive::TunnelHost
@@ -86,6 +88,7 @@ class Worker : public drive::FlowHost,
   void on_timer() override;  // the disk refused a moment ago
   void on_ready() override;  // some flows have not heard of a reload
   void use_interception();
+  void emit(flow::FlowRecord& record, bool final, base::Time now);
   void accept(size_t listener_index, int fd, const base::Endpoint& peer);
   // True when there is room for one more flow of that source.
   bool admit(const base::Endpoint& source);
@@ -104,11 +107,13 @@ class Worker : public drive::FlowHost,
   Options options_;
   std::shared_ptr<const Runtime> runtime_;
   InterceptionPartsPtr interception_parts_;  // that FlowHost::interception is made of
+  uint64_t mints_counted_ = 0;               // of it
   WorkerMetrics metrics_;
   std::atomic<bool> spool_accepts_{true};
 
   std::unique_ptr<report::SpoolWriter> spool_;
   std::unique_ptr<report::EventBuilder> builder_;
+  std::unique_ptr<Pages> pages_;
   events::v1::PageEvent event_;  // reused
   PasswordGate passwords_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;

@@ -8,6 +8,7 @@
 #include "proxy/base/assert.h"
 #include "proxy/base/text.h"
 #include "proxy/report/limits.h"
+#include "proxy/report/user_agent.h"
 #include "proxy/tls/digest.h"
 
 namespace sluice::report {
@@ -144,13 +145,13 @@ void EventBuilder::fill_who(const flow::FlowRecord& record, PageEvent& out) {
 }
 
 void EventBuilder::fill_where(const flow::FlowRecord& record, PageEvent& out) {
-  out.set_traffic_type(events::v1::TRAFFIC_TYPE_WEB);
+  out.set_traffic_type(record.app.empty() ? events::v1::TRAFFIC_TYPE_WEB : events::v1::TRAFFIC_TYPE_CLOUD_APP);
   if (!record.host.empty()) {
     set_text(record.host, *out.mutable_host());
     out.set_host_source(same<events::v1::HostSource>(record.host_source));
     const std::string& domain = registrable_domain(out.host());
     out.set_domain(domain);
-    out.set_site(domain);
+    set_text(record.app.empty() ? domain : record.app, *out.mutable_site());
   }
   if (record.dialled) set_endpoint(record.destination, *out.mutable_dstip());
   out.set_dstport(record.destination.port);
@@ -189,10 +190,10 @@ void EventBuilder::fill_verdict(const flow::FlowRecord& record, PageEvent& out) 
   out.set_policy_disagreement(record.policy_disagreement);
 }
 
-// One exchange, one page.
+// One exchange, or what the page assembler folded into it.
 void EventBuilder::fill_page(const flow::Exchange& exchange, PageEvent& out) {
   out.set_type(events::v1::TYPE_PAGE);
-  out.set_page_build(events::v1::PAGE_BUILD_SINGLE);
+  out.set_page_build(same<events::v1::PageBuild>(exchange.build));
   out.set_page_id(out.event_id());
   set_text(exchange.url, *out.mutable_url());
   set_text(exchange.url, *out.mutable_page());
@@ -202,8 +203,11 @@ void EventBuilder::fill_page(const flow::Exchange& exchange, PageEvent& out) {
   out.set_http_version(exchange.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1");
   set_text(exchange.content_type, *out.mutable_content_type());
   set_text(exchange.user_agent, *out.mutable_useragent());
-  out.set_req_cnt(1);
-  out.set_resp_cnt(exchange.status != 0 ? 1 : 0);
+  const UserAgent agent = parse_user_agent(exchange.user_agent);
+  out.mutable_browser()->assign(agent.browser);
+  out.mutable_os()->assign(agent.os);
+  out.set_req_cnt(exchange.requests);
+  out.set_resp_cnt(exchange.responses);
 }
 
 void EventBuilder::fill_tls(const flow::FlowRecord& record, PageEvent& out) {

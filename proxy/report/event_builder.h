@@ -27,6 +27,9 @@ class EventBuilder {
  public:
   explicit EventBuilder(BuilderContext context);
 
+  // The registrable domain of a name, "" where there is none. Valid until the next call of anything here.
+  const std::string& registrable_domain(const std::string& host);
+
   // Overwrites `out`, which the caller reuses to spare allocations. `record.event_counter` is allocated and
   // `record.revision` is the revision to be written, at least 1. `now` and `wall` are the same moment: the duration is
   // monotonic, and end_time = start + duration, so a clock jump never makes a flow end before it began.
@@ -47,7 +50,6 @@ class EventBuilder {
   static void fill_page(const flow::Exchange& exchange, events::v1::PageEvent& out);
   static void fill_handshakes(const flow::TlsFacts& facts, events::v1::PageEvent& out);
   void fill_tls(const flow::FlowRecord& record, events::v1::PageEvent& out);
-  const std::string& registrable_domain(const std::string& host);
   const std::string& ja4(const std::string& raw);
 
   BuilderContext context_;

@@ -10,6 +10,10 @@ namespace sluice::report {
 inline constexpr size_t record_bytes_max = 64 * 1024;
 // Any one text of an event; at most twenty of them come from others, so an event stays under record_bytes_max.
 inline constexpr size_t text_bytes_max = 2 * 1024;
+// HTML smaller than this is no page: redirects, frames of advertisements, errors.
+inline constexpr uint64_t page_bytes_min = 3 * 1024;
+// Events of one worker that are open for more requests, pages and roll-ups each: some 2 KiB each.
+inline constexpr size_t open_pages_max = 10'000;
 // Payload of one frame: what a reader accepts, so that a damaged length cannot make it allocate without bound.
 inline constexpr size_t frame_bytes_max = 16 * 1024 * 1024;
 // A writer begins a new frame beyond this, so that a damaged byte costs little and readers need small buffers.

@@ -1,7 +1,7 @@
 // The whole flow: bytes choose inputs as a driver could give them; the actions must keep the rules of flow/io.h.
-// Input: a byte of options (16: a connection that was turned over to us; 8: a tunnel; then a byte with the number of
-// bytes behind the CONNECT, which stand at the end), then pairs of (kind, argument) bytes; kinds that carry bytes take
-// `argument` bytes that follow.
+// Input: a byte of options (32: this PoP decrypts; 16: a connection that was turned over to us; 8: a tunnel; then a byte
+// with the number of bytes behind the CONNECT, which stand at the end), then pairs of (kind, argument) bytes; kinds that
+// carry bytes take `argument` bytes that follow.
 #include <algorithm>
 #include <cstdint>
 #include <memory>
@@ -24,6 +24,7 @@ class Checker : private EventIds {
     settings.allow_any_source = (options & 1) == 0;
     settings.authentication = (options & 2) != 0;
     settings.transparent = (options & 16) != 0;
+    settings.interception = (options & 32) != 0;
     settings.timeouts.total = base::Duration((options & 4) != 0 ? 10'000 : 0);
     machine_ = std::make_unique<ProxyFlow>(std::make_shared<const Settings>(settings),
                                            *base::Endpoint::parse("192.0.2.1:1"), now_, base::WallTime{});
@@ -42,19 +43,18 @@ class Checker : private EventIds {
   bool done() const { return machine_->done(); }
 
   void received(Side side, base::ByteView bytes) {
-    const size_t i = static_cast<size_t>(side);
-    if (bytes.empty() || ended_[i] || spliced_ || (side == Side::kOrigin && !connected_)) return;
+    if (bytes.empty() || !may_come(side)) return;
     if (side == Side::kClient) client_in_ += base::as_text(bytes);
     give(Received{side, base::Chunk::copy_of(bytes)});
   }
   void ended(Side side, bool reset) {
     const size_t i = static_cast<size_t>(side);
-    if (ended_[i] || spliced_ || (side == Side::kOrigin && !connected_)) return;
+    if (!may_come(side)) return;
     ended_[i] = true;
     if (reset) {
       give(Reset{side});
     } else {
-      give(ReadEnded{side});
+      give(ReadEnded{side, side == Side::kOrigin && secured_});
     }
   }
   void answer(uint8_t argument) {
@@ -67,6 +67,19 @@ class Checker : private EventIds {
       ended_[1] = false;
       DialDone result;
       if (!connected_) result.failure = CloseReason::kConnectRefused;
+      give(std::move(result));
+    } else if (securing_[1]) {
+      securing_[1] = false;
+      secured_ = true;
+      OriginSecured result;
+      result.handshake.failed = (argument & 1) == 0;
+      result.wants_certificate = (argument & 2) != 0;
+      if ((argument & 4) != 0) result.verdict.errors.add(tls::CertificateError::kExpired);
+      give(std::move(result));
+    } else if (securing_[0]) {
+      securing_[0] = false;
+      ClientSecured result;
+      result.handshake.failed = (argument & 1) == 0;
       give(std::move(result));
     } else if (spliced_) {
       spliced_ = false;
@@ -84,6 +97,12 @@ class Checker : private EventIds {
 
  private:
   uint64_t next_event_counter() override { return ++event_counter_; }
+
+  // Whether the driver would read this side.
+  bool may_come(Side side) const {
+    const auto i = static_cast<size_t>(side);
+    return !ended_[i] && !spliced_ && !securing_[i] && !held_[i] && (side == Side::kClient || connected_);
+  }
 
   void give(Input input) {
     if (machine_->done()) return;
@@ -111,10 +130,22 @@ class Checker : private EventIds {
     } else if (std::holds_alternative<Dial>(action)) {
       SLUICE_ASSERT(!dialling_ && !spliced_);
       dialling_ = true;
-      connected_ = ended_[static_cast<size_t>(Side::kOrigin)] = false;  // the new connection is another one
+      // The new connection is another one.
+      connected_ = secured_ = ended_[1] = held_[1] = securing_[1] = false;
     } else if (std::holds_alternative<HangUp>(action)) {
       SLUICE_ASSERT(connected_);
-      connected_ = false;
+      connected_ = securing_[1] = secured_ = held_[1] = false;
+    } else if (std::holds_alternative<SecureOrigin>(action)) {
+      SLUICE_ASSERT(connected_ && !securing_[1] && !secured_);
+      securing_[1] = true;
+    } else if (const auto* secure = std::get_if<SecureClient>(&action)) {
+      SLUICE_ASSERT(connected_ && secured_ && !securing_[0]);
+      SLUICE_ASSERT(client_in_.ends_with(secure->held.text()));
+      securing_[0] = true;
+    } else if (const auto* hold = std::get_if<HoldRead>(&action)) {
+      held_[static_cast<size_t>(hold->side)] = true;
+    } else if (const auto* release = std::get_if<ReleaseRead>(&action)) {
+      held_[static_cast<size_t>(release->side)] = false;
     } else if (const auto* send = std::get_if<Send>(&action)) {
       SLUICE_ASSERT(send->side == Side::kClient || (connected_ && !dialling_));
     } else if (const auto* splice = std::get_if<Splice>(&action)) {
@@ -132,9 +163,11 @@ class Checker : private EventIds {
   std::unique_ptr<ProxyFlow> machine_;
   uint64_t event_counter_ = 1;
   std::string client_in_;
-  bool ended_[2] = {false, false};
+  bool ended_[2] = {false, false};     // client, origin
+  bool securing_[2] = {false, false};  // whose handshake goes on
+  bool held_[2] = {false, false};
   uint64_t recorded_event_ = 0;
-  bool authenticating_ = false, dialling_ = false, connected_ = false;
+  bool authenticating_ = false, dialling_ = false, connected_ = false, secured_ = false;
   bool spliced_ = false, final_record_ = false, closed_ = false;
 };
 

@@ -228,6 +228,69 @@ TEST_CASE("handshaking: a name that is learned from the hello is dialled, then d
   play.in(connected()).expect({"record open", "secure origin example.com"});
 }
 
+TEST_CASE("handshaking: what is no HTTP inside is closed, or passes by rule") {
+  Settings settings = decrypting_settings();
+  const bool passes = GENERATE(false, true);
+  if (passes) settings.policy = support::policy_of(std::string(decrypting) + "unknown_protocol: splice\n");
+  Playbook play(Mode::kWhole, settings);
+  to_inside(play);
+  SECTION("the client says something else") {
+    play.received(Side::kClient, "\x10\x20MQTT");
+    if (passes) {
+      play.expect({"record open", "send origin \x10\x20MQTT"});
+      play.received(Side::kOrigin, "ack").expect({"send client ack"});
+      play.in(ReadEnded{Side::kClient, false}).expect({"end_write origin"});
+      play.in(ReadEnded{Side::kOrigin, false}).expect({"record closed", "close 1"});
+      CHECK(play.record().client_bytes == 6);
+      CHECK(play.record().server_bytes == 3);
+    }
+  }
+  SECTION("the origin speaks first") {
+    play.received(Side::kOrigin, "220 smtp\r\n");
+    if (passes) play.expect({"record open", "send client 220 smtp\r\n"});
+  }
+  if (passes) {
+    CHECK(play.record().action == Verdict::kBypass);
+    CHECK(play.record().bypass_reason_code == BypassReasonCode::kProtocol);
+  } else {
+    play.expect({"abort client", "abort origin", "record closed", "close 64"});
+    CHECK(play.record().action == Verdict::kBlock);
+    CHECK(play.record().policy == "unknown_protocol");
+  }
+  CHECK_FALSE(play.record().exchange);
+}
+
+TEST_CASE("handshaking: after a reload, what is exempt now ends here, and what is spliced no longer stays so") {
+  Settings bypass = decrypting_settings();
+  bypass.policy = support::policy_of(
+      "tenant: acme\nssl_decryption_policies:\n"
+      "- {name: Leave it, match: {domains: [example.com]}, action: do_not_decrypt}\n");
+  SECTION("decrypted, idle") {
+    Playbook play(Mode::kWhole, decrypting_settings());
+    to_inside(play);
+    play.in(PolicyChanged{std::make_shared<const Settings>(bypass), {}}).expect({"record closed", "close 81"});
+  }
+  SECTION("decrypted, in the middle of an exchange") {
+    Playbook play(Mode::kWhole, decrypting_settings());
+    to_inside(play);
+    play.received(Side::kClient, "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n").forget();
+    play.in(PolicyChanged{std::make_shared<const Settings>(bypass), {}}).expect({});
+    play.received(Side::kOrigin, ok_response("x"))
+        .expect({"send client HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
+                 "Connection: close...",
+                 "send client x", "record closed", "end_write client"});
+  }
+  SECTION("spliced") {
+    Playbook play(Mode::kWhole, bypass);
+    play.received(Side::kClient, connect_example).forget();
+    play.in(connected()).forget();
+    play.received(Side::kClient, hello_for("example.com"));
+    play.expect({"record open", "splice up=" + std::to_string(hello_for("example.com").size()) + " down=0"});
+    play.in(PolicyChanged{std::make_shared<const Settings>(decrypting_settings()), {}});
+    play.expect({"abort client", "abort origin", "record closed", "close 81"});
+  }
+}
+
 TEST_CASE("handshaking: a body that is cut off is not passed on as a whole one") {
   Playbook play(Mode::kWhole, decrypting_settings());
   to_inside(play);

@@ -22,10 +22,21 @@ realtime_policies:
 - {name: Block apps, match: {categories: [Blocked apps]}, action: block}
 """
 
+_INSPECT = """
+url_lists:
+- {name: secrets, type: exact, urls: [files.acme.test/secret]}
+custom_categories:
+- {name: Secret files, include_url_lists: [secrets]}
+realtime_policies:
+- {name: No secrets, match: {categories: [Secret files]}, action: block, notification: default}
+notifications: {default: {title: This file is secret, body: Ask for it., support: it@acme.test}}
+"""
 
-def policy(tenant="acme", bypass_at="client", mode="direct", bypassed_traffic="log", blocked=False,
+
+def policy(tenant="acme", bypass_at="client", mode="direct", bypassed_traffic="log", blocked=False, inspected=False,
            web_ports=(443, 80)):
-    """The tenant's policy of one step. `blocked`: Dropbox is no exception any more, and a rule blocks it by name."""
+    """The tenant's policy of one step. `blocked`: Dropbox is no exception any more, and a rule blocks it by name.
+    `inspected`: a rule blocks a URL, which only who decrypts can see."""
     exception = "" if blocked else _EXCEPTION.format(mode=mode)
     return f"""tenant: {tenant}
 bypassed_traffic: {bypassed_traffic}
@@ -35,4 +46,4 @@ steering_configurations:
   web_ports: [{', '.join(map(str, web_ports))}]
   bypass_exceptions_at: {bypass_at}
   fail: closed{exception}
-{_BLOCK if blocked else ""}"""
+{_BLOCK if blocked else ""}{_INSPECT if inspected else ""}"""

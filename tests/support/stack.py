@@ -189,6 +189,7 @@ class Proxy(_Configured):
             "workers": 2,
             "listeners": [{"name": "explicit", "address": "127.0.0.1:0", "kind": "explicit"}],
             "health": {"address": "127.0.0.1:0"},
+            "pages": {"page_ms": 0, "rollup_ms": 0},  # each request an event, at once
             "origin": {"allow_destinations": ["127.0.0.1/32"], "allow_ports": [443, 80, *ports]},
             "spool": {"directory": str(directory / "spool"), "max_bytes": "64MiB"},
             "events": {"address": store.ingest},

@@ -58,7 +58,10 @@ TEST_CASE("a configuration is shown as YAML that loads to the same") {
         "  drain_ms: 30000\n"
         "log:\n"
         "  format: text\n"
-        "  level: info\n");
+        "  level: info\n"
+        "pages:\n"
+        "  page_ms: 60000\n"
+        "  rollup_ms: 120000\n");
   v1::Proxy again;
   REQUIRE(load_yaml(text, "again", again, nullptr).ok());
   CHECK(google::protobuf::util::MessageDifferencer::Equals(loaded->message, again));
