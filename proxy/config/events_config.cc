@@ -14,6 +14,23 @@ void check_query(Checks& checks, v1::QueryServer& query) {
   query.set_socket(checks.socket("query.socket", query.socket()));
 }
 
+void check_http(Checks& checks, v1::Http& http) {
+  const auto endpoint = checks.endpoint("http.address", http.address(), Checks::Port::kAnyFree);
+  const bool local = !endpoint || is_loopback(endpoint->address);
+  http.set_tokens(checks.word("http.tokens", http.tokens(), {"required", "optional"}));
+  http.set_requests_per_second(
+      checks.number32("http.requests_per_second", http.requests_per_second(), {4, 1, http_requests_per_second_max}));
+  if (http.has_tls()) {
+    http.mutable_tls()->set_certificate(checks.readable_file("http.tls.certificate", http.tls().certificate()));
+    http.mutable_tls()->set_key(checks.readable_file("http.tls.key", http.tls().key()));
+  } else if (!local) {
+    checks.problem("http.address", "is not loopback, so http.tls is required");
+  }
+  if (!local && http.tokens() == "optional") {
+    checks.problem("http.tokens", "can be optional on loopback only; write required, or leave it out");
+  }
+}
+
 void check_store(Checks& checks, v1::Store& store) {
   if (store.sqlite().directory().empty()) {
     return checks.problem("store.sqlite.directory", "is required; write the name of a folder");
@@ -39,6 +56,7 @@ void check_events(Checks& checks, v1::Events& events) {
   }
   if (events.has_query()) check_query(checks, *events.mutable_query());
   if (events.has_health()) checks.endpoint("health.address", events.health().address(), Checks::Port::kAnyFree);
+  if (events.has_http()) check_http(checks, *events.mutable_http());
   check_store(checks, *events.mutable_store());
   checks.log(*events.mutable_log());
 }

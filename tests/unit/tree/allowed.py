@@ -24,7 +24,7 @@ FOLDERS = {
     "events/query": ["events/store", "proxy/base", "proxy/tls/digest.h", "proto"],
     "events/sinks": ["events/store", "proxy/base", "proto"],
     "events/api": ["events/query", "events/store", "proxy/base", "proto"],
-    "events/console": ["events/query", "proxy/base", "proto"],
+    "events/console": ["events/api", "events/query", "proxy/base", "proto"],
     "events/server": ["events/*", "proxy/base", "proxy/config", "proxy/net", "proxy/report", "proto"],
 }
 
