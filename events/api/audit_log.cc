@@ -48,7 +48,8 @@ void AuditLog::append(const std::string& actor, const std::string& action, const
   audit.set_action(action);
   audit.set_target(query::valid_utf8(target.substr(0, audit_target_bytes_max)));
   audit.set_observed_by(observed_by_);
-  batch.payload = record->SerializeAsString();
+  batch.payload.reserve(audit_target_bytes_max);  // on the heap, so that views into it survive moving the batch
+  record->AppendToString(&batch.payload);
   store::IncomingRecord incoming;
   incoming.kind = store::IncomingRecord::Kind::kFinal;
   incoming.bytes = batch.payload;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "events/api/limits.h"
@@ -184,7 +185,7 @@ bool Collector::place(const std::string& operation, store::Cursor& cursor, std::
 HttpResponse Collector::hand_out(store::Cursor cursor, CollectorKind kind, bool again, int64_t now_ms) {
   const uint64_t after = again ? cursor.previous : cursor.offset;
   const int64_t from_time = again ? cursor.previous_from_time : cursor.from_time;
-  const Page page = read(after, again ? cursor.offset : 0, from_time, kind);
+  const Page page = again && cursor.offset == 0 ? Page{} : read(after, again ? cursor.offset : 0, from_time, kind);
   if (!page.error.empty()) return refuse(503, page.error);
   if (!again) {
     cursor.previous = after;
@@ -206,6 +207,10 @@ HttpResponse Collector::hand_out(store::Cursor cursor, CollectorKind kind, bool 
 Collector::Page Collector::read(uint64_t after, uint64_t until, int64_t from_time, CollectorKind kind) {
   Page page;
   page.reached = after;
+  if (until > 0 && until <= after) {  // the page was empty
+    page.caught_up = true;
+    return page;
+  }
   const auto deadline = Clock::now() + collector_budget;
   while (page.records < collector_page_records_max) {
     const auto read = store_.read(page.reached, 1'000);

@@ -38,6 +38,10 @@ std::string word_of(const EnumDescriptor& type, int number) {
 }
 
 void append_number(std::string& out, double number) {
+  if (!std::isfinite(number)) {  // JSON has no such number
+    out += "null";
+    return;
+  }
   if (number == std::floor(number) && std::abs(number) < 9e15) {
     out += std::to_string(static_cast<int64_t>(number));
     return;

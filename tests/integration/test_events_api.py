@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -133,7 +134,8 @@ class Guarding(WebCase):
     def test_a_revoked_token_is_refused_at_once(self):
         token = self.store.token("read", name="short-lived")
         self.ask(V1 + "/who", token=token)
-        listed = [line.split()[0] for line in self.store.ctl("token", "list").stdout.splitlines() if "short-lived" in line]
+        lines = self.store.ctl("token", "list").stdout.splitlines()
+        listed = [line.split()[0] for line in lines if "short-lived" in line]
         self.assertEqual(self.store.ctl("token", "revoke", listed[0]).returncode, 0)
         self.ask(V1 + "/who", 401, token=token)
 
@@ -153,7 +155,7 @@ class Guarding(WebCase):
         for head in (b"GET /%2e%2e/%2e%2e/etc/passwd.txt HTTP/1.1\r\nHost: x\r\n\r\n",
                      b"GET /" + b"a" * 4000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
                      b"POST /api/sluice/v1/queries HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"):
-            with wait.connection(host, int(port)) as sock:
+            with socket.create_connection((host, int(port)), timeout=wait.DEADLINE_SECONDS) as sock:
                 sock.sendall(head)
                 self.assertRegex(sock.recv(100).decode(), r"^HTTP/1\.1 4\d\d ")
         self.assertTrue(self.store.program.running())
