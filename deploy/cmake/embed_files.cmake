@@ -10,13 +10,13 @@ set(table "")
 set(number 0)
 foreach(file ${files})
   file(SHA256 ${ROOT}/${file} hash)  # a new content is a new source, so no cache confuses them
-  string(APPEND code "// ${hash}\nextern \"C\" const char sluice_file_${hash}_begin[];\n"
-                     "extern \"C\" const char sluice_file_${hash}_end[];\n"
-                     "asm(\".pushsection .rodata\\n.weak sluice_file_${hash}_begin\\n.weak sluice_file_${hash}_end\\n\"\n"
-                     "    \"sluice_file_${hash}_begin:\\n.incbin \\\"${ROOT}/${file}\\\"\\nsluice_file_${hash}_end:\\n.byte 0\\n\"\n"
+  set(begin sluice_file_${hash}_begin)
+  set(end sluice_file_${hash}_end)
+  string(APPEND code "extern \"C\" const char ${begin}[];\nextern \"C\" const char ${end}[];\n"
+                     "asm(\".pushsection .rodata\\n.weak ${begin}\\n.weak ${end}\\n\"\n"
+                     "    \"${begin}:\\n.incbin \\\"${ROOT}/${file}\\\"\\n${end}:\\n.byte 0\\n\"\n"
                      "    \".popsection\");\n")
-  string(APPEND table "      {\"/${file}\", {sluice_file_${hash}_begin, static_cast<size_t>(sluice_file_${hash}_end - "
-                      "sluice_file_${hash}_begin)}},\n")
+  string(APPEND table "      {\"/${file}\", {${begin}, static_cast<size_t>(${end} - ${begin})}},\n")
 endforeach()
 string(APPEND code "\nnamespace ${NAMESPACE} {\nconst std::vector<sluice::EmbeddedFile>& embedded_files();\n"
                    "const std::vector<sluice::EmbeddedFile>& embedded_files() {\n"

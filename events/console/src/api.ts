@@ -128,8 +128,12 @@ export async function request(path: string, options: RequestInit = {}): Promise<
   const body = await answer.json().catch(() => null);
   const error = body?.error;
   if (answer.status === 401) window.dispatchEvent(new Event("sluice-unauthorized"));
-  throw new ApiError(answer.status, error?.message ?? `The store answered ${answer.status}.`, error?.offset,
-    error?.length);
+  throw new ApiError(
+    answer.status,
+    error?.message ?? `The store answered ${answer.status}.`,
+    error?.offset,
+    error?.length,
+  );
 }
 
 async function post<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
@@ -161,8 +165,14 @@ export const api = {
     post<Histogram>("/events/histogram", { query, ...range, stack_by: stackBy }, signal),
   values: (query: string, range: Range, fields: string[], limit: number, prefix = "", signal?: AbortSignal) =>
     post<FieldValues>("/events/values", { query, ...range, fields, limit, prefix }, signal),
-  aggregate: (query: string, range: Range, groupBy: string[], metrics: object[], limit: number, signal?: AbortSignal) =>
-    post<Groups>("/events/aggregate", { query, ...range, group_by: groupBy, metrics, limit }, signal),
+  aggregate: (
+    query: string,
+    range: Range,
+    groupBy: string[],
+    metrics: object[],
+    limit: number,
+    signal?: AbortSignal,
+  ) => post<Groups>("/events/aggregate", { query, ...range, group_by: groupBy, metrics, limit }, signal),
   savedQueries: async () => (await get<{ queries: SavedQuery[] }>("/queries")).queries,
   saveQuery: (saved: Omit<SavedQuery, "id">) => post<SavedQuery>("/queries", saved),
   eraseQuery: (id: string) => request(`/api/sluice/v1/queries/${id}`, { method: "DELETE" }),

@@ -10,7 +10,11 @@ import { SummariesPage } from "./pages/summaries";
 import { usePlace } from "./place";
 
 const titles: Record<string, string> = {
-  events: "Page events", alerts: "Alerts", summaries: "Summaries", policy: "Policy", fleet: "Fleet",
+  events: "Page events",
+  alerts: "Alerts",
+  summaries: "Summaries",
+  policy: "Policy",
+  fleet: "Fleet",
 };
 
 export function App() {
@@ -34,18 +38,24 @@ export function App() {
       <main className="center">
         <h1>{status === 403 ? "Not allowed" : "The event store does not answer"}</h1>
         <p className="muted">{who.error.message}</p>
-        <button className="primary" onClick={() => who.refetch()}>Try again</button>
+        <button className="primary" onClick={() => who.refetch()}>
+          Try again
+        </button>
       </main>
     );
   }
   if (!who.data) return <main className="center" aria-busy="true" />;
   return (
     <>
-      <a className="skip" href="#main">Skip to content</a>
+      <a className="skip" href="#main">
+        Skip to content
+      </a>
       <Header who={who.data} />
       <main id="main" tabIndex={-1}>
         {place.page === "events" && <EventsPage key="events" base="" title={titles.events!} />}
-        {place.page === "alerts" && <EventsPage key="alerts" base="action in (block, alert)" title={titles.alerts!} />}
+        {place.page === "alerts" && (
+          <EventsPage key="alerts" base="action in (block, alert)" title={titles.alerts!} />
+        )}
         {place.page === "summaries" && <SummariesPage />}
         {place.page === "policy" && <PolicyPage />}
         {place.page === "fleet" && <FleetPage />}

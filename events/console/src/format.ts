@@ -43,11 +43,29 @@ export function formatAgo(ms: number, now: number): string {
 }
 
 const words: Record<string, string> = {
-  _id: "Event id", srcip: "Source address", srcport: "Source port", dstip: "Destination address", dstport: "Port",
-  dst_country: "Country", userip: "User address", url: "URL", sni: "SNI", ja4: "JA4", ech: "ECH", alpn: "ALPN",
-  client_bytes: "Bytes up", server_bytes: "Bytes down", numbytes: "Bytes", duration_ms: "Duration",
-  bypass_reason_code: "Bypass reason", bypass_traffic: "Bypassed", observed_by: "Observed by", app: "Application",
-  appcategory: "Application category", process_name: "Process", domain: "Site",
+  _id: "Event id",
+  srcip: "Source address",
+  srcport: "Source port",
+  dstip: "Destination address",
+  dstport: "Port",
+  dst_country: "Country",
+  userip: "User address",
+  url: "URL",
+  sni: "SNI",
+  ja4: "JA4",
+  ech: "ECH",
+  alpn: "ALPN",
+  client_bytes: "Bytes up",
+  server_bytes: "Bytes down",
+  numbytes: "Bytes",
+  duration_ms: "Duration",
+  bypass_reason_code: "Bypass reason",
+  bypass_traffic: "Bypassed",
+  observed_by: "Observed by",
+  app: "Application",
+  appcategory: "Application category",
+  process_name: "Process",
+  domain: "Site",
 };
 
 export function labelOf(field: string): string {

@@ -11,8 +11,18 @@ export interface Place {
   event: string; // of the drawer: "ID@TIMESTAMP"
 }
 
-export const defaultColumns = ["timestamp", "action", "user", "app", "host", "process_name", "numbytes", "duration_ms",
-  "policy", "bypass_reason_code"];
+export const defaultColumns = [
+  "timestamp",
+  "action",
+  "user",
+  "app",
+  "host",
+  "process_name",
+  "numbytes",
+  "duration_ms",
+  "policy",
+  "bypass_reason_code",
+];
 export const pages = ["events", "alerts", "summaries", "policy", "fleet"];
 
 function read(): Place {
@@ -66,8 +76,14 @@ export function usePlace(): [Place, (change: Partial<Place>, replace?: boolean) 
 }
 
 const unitMs: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-export const spans: [string, string][] = [["15m", "15 minutes"], ["1h", "1 hour"], ["6h", "6 hours"],
-  ["24h", "24 hours"], ["7d", "7 days"], ["30d", "30 days"]];
+export const spans: [string, string][] = [
+  ["15m", "15 minutes"],
+  ["1h", "1 hour"],
+  ["6h", "6 hours"],
+  ["24h", "24 hours"],
+  ["7d", "7 days"],
+  ["30d", "30 days"],
+];
 
 // Long spans begin at full hours: the store has their sums ready.
 export function rangeOf(text: string, now: number): Range {

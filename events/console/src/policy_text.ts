@@ -3,14 +3,24 @@
 export const nameOf = (app: string) => `Block ${app}`;
 
 export function domainsOf(text: string): string[] {
-  return [...new Set(text.split(/[\s,]+/).map((name) => name.trim().toLowerCase()).filter(Boolean))];
+  return [
+    ...new Set(
+      text
+        .split(/[\s,]+/)
+        .map((name) => name.trim().toLowerCase())
+        .filter(Boolean),
+    ),
+  ];
 }
 
-const scalar = (text: string) => (/^[A-Za-z][\w .-]*$/.test(text) && !/^(yes|no|true|false|null)$/i.test(text) ? text
-  : JSON.stringify(text));
+const scalar = (text: string) =>
+  /^[A-Za-z][\w .-]*$/.test(text) && !/^(yes|no|true|false|null)$/i.test(text) ? text : JSON.stringify(text);
 
 export function blockingDiff(app: string, domains: string[]): string {
-  const list = `${app.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "")}-urls`;
+  const list = `${app
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "")}-urls`;
   const names = `[${domains.map(scalar).join(", ")}]`;
   return [
     " steering_configurations:",

@@ -1,9 +1,13 @@
 // Building queries in the store's language.
 
 export function quoted(value: string): string {
-  const escaped = value.replace(/[\\"]/g, (c) => `\\${c}`).replace(/\n/g, "\\n").replace(/\r/g, "\\r")
+  const escaped = value
+    .replace(/[\\"]/g, (c) => `\\${c}`)
+    .replace(/\n/g, "\\n")
+    .replace(/\r/g, "\\r")
     .replace(/\t/g, "\\t");
-  return /^[\w.@-]+$/.test(value) && !/^(and|or|not|from|to|in|like|exists|eq|ne)$/i.test(value) ? value
+  return /^[\w.@-]+$/.test(value) && !/^(and|or|not|from|to|in|like|exists|eq|ne)$/i.test(value)
+    ? value
     : `"${escaped}"`;
 }
 
@@ -23,6 +27,7 @@ export function both(query: string, condition: string): string {
 // A click on a facet: once narrows, again takes it back.
 export function toggled(query: string, condition: string): string {
   const parts = query.split(/\s+and\s+/i);
-  if (!/[()]/.test(query) && parts.includes(condition)) return parts.filter((part) => part !== condition).join(" and ");
+  if (!/[()]/.test(query) && parts.includes(condition))
+    return parts.filter((part) => part !== condition).join(" and ");
   return both(query, condition);
 }

@@ -44,46 +44,79 @@ export function EventsPage({ base, title }: { base: string; title: string }) {
   });
   const tail = useLiveTail(query, live);
 
-  const found = useMemo(() => search.data?.pages.flatMap((page) => page.records.map((stored) => stored.record)) ?? [],
-    [search.data]);
+  const found = useMemo(
+    () => search.data?.pages.flatMap((page) => page.records.map((stored) => stored.record)) ?? [],
+    [search.data],
+  );
   const records = live ? tail.records : found;
   const [drawn, setDrawn] = useState<PageEvent | null>(null);
-  const selected = place.event === "" ? null
-    : records.find((record) => keyOf(record) === place.event) ?? (drawn && keyOf(drawn) === place.event ? drawn : null);
-  const linked = useQuery({ // a shared address may name an event that is not on the page
+  const selected =
+    place.event === ""
+      ? null
+      : (records.find((record) => keyOf(record) === place.event) ??
+        (drawn && keyOf(drawn) === place.event ? drawn : null));
+  const linked = useQuery({
+    // a shared address may name an event that is not on the page
     queryKey: ["event", place.event],
     queryFn: async () => {
       const [id, time] = place.event.split("@");
       const at = Number(time);
-      const page = await api.search(`event_id eq "${id}"`, { start_time: at, end_time: at + 1 }, "", undefined, "VIEW_ALL");
+      const page = await api.search(
+        `event_id eq "${id}"`,
+        { start_time: at, end_time: at + 1 },
+        "",
+        undefined,
+        "VIEW_ALL",
+      );
       return page.records[0]?.record ?? null;
     },
     enabled: place.event !== "" && selected === null,
   });
-  const open = selected ?? (place.event ? linked.data ?? null : null);
+  const open = selected ?? (place.event ? (linked.data ?? null) : null);
 
-  const select = useCallback((record: PageEvent) => {
-    setDrawn(record);
-    go({ event: keyOf(record) }, true);
-  }, [go]);
+  const select = useCallback(
+    (record: PageEvent) => {
+      setDrawn(record);
+      go({ event: keyOf(record) }, true);
+    },
+    [go],
+  );
   const close = useCallback(() => go({ event: "" }, true), [go]);
   const more = useCallback(() => void search.fetchNextPage(), [search]);
   const narrow = (condition: string) => go({ query: toggled(place.query, condition) });
   const refresh = () => setAsked(Date.now());
-  const error = [search.error, histogram.error, facets.error].find((one) => one instanceof ApiError) as ApiError | undefined;
+  const error = [search.error, histogram.error, facets.error].find((one) => one instanceof ApiError) as
+    ApiError | undefined;
   useEffect(() => setAsked(Date.now()), [place.range, place.query]);
 
   return (
     <div className={`events ${open ? "with-drawer" : ""}`}>
       <h1 className="hidden">{title}</h1>
       <div className="controls">
-        <FilterBar query={place.query} fields={fields.data ?? []} range={range} error={error ?? null}
-          onQuery={(next) => { refresh(); go({ query: next }); }} />
+        <FilterBar
+          query={place.query}
+          fields={fields.data ?? []}
+          range={range}
+          error={error ?? null}
+          onQuery={(next) => {
+            refresh();
+            go({ query: next });
+          }}
+        />
         <div className="buttons">
-          <TimePicker range={place.range} onRange={(next) => { setLive(false); go({ range: next }); }} />
-          <button onClick={refresh} disabled={live} aria-label="Refresh" title="Refresh">↻</button>
+          <TimePicker
+            range={place.range}
+            onRange={(next) => {
+              setLive(false);
+              go({ range: next });
+            }}
+          />
+          <button onClick={refresh} disabled={live} aria-label="Refresh" title="Refresh">
+            ↻
+          </button>
           <button className={live ? "live on" : "live"} aria-pressed={live} onClick={() => setLive(!live)}>
-            <span className="dot" aria-hidden="true" />Live
+            <span className="dot" aria-hidden="true" />
+            Live
           </button>
           {live && (
             <button aria-pressed={tail.paused} onClick={() => tail.setPaused(!tail.paused)}>
@@ -91,7 +124,11 @@ export function EventsPage({ base, title }: { base: string; title: string }) {
             </button>
           )}
           <SavedQueries place={place} onPlace={go} />
-          <ColumnChoice fields={fields.data ?? []} columns={place.columns} onColumns={(columns) => go({ columns }, true)} />
+          <ColumnChoice
+            fields={fields.data ?? []}
+            columns={place.columns}
+            onColumns={(columns) => go({ columns }, true)}
+          />
           <ExportMenu query={query} range={range} columns={place.columns} />
         </div>
       </div>
@@ -104,11 +141,23 @@ export function EventsPage({ base, title }: { base: string; title: string }) {
       <div className="work">
         <Facets data={facets.data} query={place.query} loading={facets.isFetching} onCondition={narrow} />
         <div className="content">
-          <Histogram data={histogram.data} stack={place.stack} loading={histogram.isFetching}
-            onStack={(stack) => go({ stack }, true)} onZoom={(from, to) => go({ range: `${from}-${to}` })} />
-          <EventTable records={records} columns={place.columns} selected={place.event} more={!live && search.hasNextPage}
-            loading={!live && search.isFetching} onSelect={select} onMore={more}
-            empty={error ? "" : live ? "Waiting for events." : "No event matches in this time range."} />
+          <Histogram
+            data={histogram.data}
+            stack={place.stack}
+            loading={histogram.isFetching}
+            onStack={(stack) => go({ stack }, true)}
+            onZoom={(from, to) => go({ range: `${from}-${to}` })}
+          />
+          <EventTable
+            records={records}
+            columns={place.columns}
+            selected={place.event}
+            more={!live && search.hasNextPage}
+            loading={!live && search.isFetching}
+            onSelect={select}
+            onMore={more}
+            empty={error ? "" : live ? "Waiting for events." : "No event matches in this time range."}
+          />
         </div>
       </div>
       {open && <Drawer key={keyOf(open)} record={open} onClose={close} onCondition={narrow} />}

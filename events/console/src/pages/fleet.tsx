@@ -8,7 +8,11 @@ import { rangeOf, usePlace } from "../place";
 import { quoted } from "../query";
 
 const devicesMax = 500;
-const metrics = [{ kind: "KIND_COUNT" }, { kind: "KIND_MAX", field: "timestamp" }, { kind: "KIND_SUM", field: "numbytes" }];
+const metrics = [
+  { kind: "KIND_COUNT" },
+  { kind: "KIND_MAX", field: "timestamp" },
+  { kind: "KIND_SUM", field: "numbytes" },
+];
 
 // What the events say about the devices: it needs no other source, and shows a device as soon as one of its flows ends.
 export function FleetPage() {
@@ -16,13 +20,13 @@ export function FleetPage() {
   const range = useMemo(() => rangeOf(place.range, Date.now()), [place.range]);
   const devices = useQuery({
     queryKey: ["fleet", range],
-    queryFn: ({ signal }) => api.aggregate("device_id exists", range, ["device_id", "user", "hostname"], metrics,
-      devicesMax, signal),
+    queryFn: ({ signal }) =>
+      api.aggregate("device_id exists", range, ["device_id", "user", "hostname"], metrics, devicesMax, signal),
   });
   const versions = useQuery({
     queryKey: ["versions", range],
-    queryFn: ({ signal }) => api.values("device_id exists", range, ["client_version", "policy_version", "device_os"], 10,
-      "", signal),
+    queryFn: ({ signal }) =>
+      api.values("device_id exists", range, ["client_version", "policy_version", "device_os"], 10, "", signal),
   });
   const stats = useQuery({ queryKey: ["stats"], queryFn: api.stats });
   const now = Date.now();
@@ -31,7 +35,9 @@ export function FleetPage() {
     <div className="page">
       <div className="bar">
         <h1>Fleet</h1>
-        <div className="buttons"><TimePicker range={place.range} onRange={(next) => go({ range: next })} /></div>
+        <div className="buttons">
+          <TimePicker range={place.range} onRange={(next) => go({ range: next })} />
+        </div>
       </div>
       <div className="cards">
         <section className="card summary" aria-label="Producers">
@@ -48,7 +54,13 @@ export function FleetPage() {
         </section>
         {versions.data?.fields.map((counts) => (
           <section key={counts.field} className="card summary" aria-label={counts.field}>
-            <h2>{{ client_version: "Client versions", policy_version: "Applied policy", device_os: "Systems" }[counts.field]}</h2>
+            <h2>
+              {
+                { client_version: "Client versions", policy_version: "Applied policy", device_os: "Systems" }[
+                  counts.field
+                ]
+              }
+            </h2>
             <p className="muted">by events</p>
             <ol>
               {counts.values.map((value) => (
@@ -61,7 +73,11 @@ export function FleetPage() {
           </section>
         ))}
       </div>
-      {devices.error && <p className="problem" role="alert">{devices.error.message}</p>}
+      {devices.error && (
+        <p className="problem" role="alert">
+          {devices.error.message}
+        </p>
+      )}
       <section className="card plain" aria-label="Devices" aria-busy={devices.isFetching}>
         <table>
           <caption>
@@ -70,9 +86,16 @@ export function FleetPage() {
           </caption>
           <thead>
             <tr>
-              <th scope="col">Device</th><th scope="col">Host name</th><th scope="col">User</th>
-              <th scope="col">Last seen</th><th scope="col" className="right">Events</th>
-              <th scope="col" className="right">Bytes</th>
+              <th scope="col">Device</th>
+              <th scope="col">Host name</th>
+              <th scope="col">User</th>
+              <th scope="col">Last seen</th>
+              <th scope="col" className="right">
+                Events
+              </th>
+              <th scope="col" className="right">
+                Bytes
+              </th>
             </tr>
           </thead>
           <tbody>

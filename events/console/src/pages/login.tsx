@@ -20,14 +20,27 @@ export function LoginPage({ onToken }: { onToken: () => void }) {
       <h1>Sluice</h1>
       <form className="login card" onSubmit={submit}>
         <label htmlFor="token">Token</label>
-        <input id="token" name="token" type="password" autoComplete="off" autoFocus required
-          aria-describedby="token-help" />
+        <input
+          id="token"
+          name="token"
+          type="password"
+          autoComplete="off"
+          autoFocus
+          required
+          aria-describedby="token-help"
+        />
         <p id="token-help" className="muted">
           An administrator makes one with <code>sluicectl token create NAME --scope read,export</code>. It stays in
           this tab only.
         </p>
-        {problem && <p className="problem" role="alert">{problem}</p>}
-        <button className="primary" type="submit">Open</button>
+        {problem && (
+          <p className="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <button className="primary" type="submit">
+          Open
+        </button>
       </form>
     </main>
   );

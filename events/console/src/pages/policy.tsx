@@ -9,7 +9,11 @@ import { blockingDiff, domainsOf, nameOf } from "../policy_text";
 import { rangeOf, usePlace } from "../place";
 import { comparison, quoted } from "../query";
 
-const metrics = [{ kind: "KIND_COUNT" }, { kind: "KIND_SUM", field: "numbytes" }, { kind: "KIND_MAX", field: "timestamp" }];
+const metrics = [
+  { kind: "KIND_COUNT" },
+  { kind: "KIND_SUM", field: "numbytes" },
+  { kind: "KIND_MAX", field: "timestamp" },
+];
 const rulesMax = 200;
 
 // Which rules decided, and how often: from the events, each of which names its rule.
@@ -27,8 +31,15 @@ function Rules() {
         <caption>Rules that decided in this time range{rules.data?.partial ? ", counted in part" : ""}</caption>
         <thead>
           <tr>
-            <th scope="col">Rule</th><th scope="col">Kind</th><th scope="col">Action</th>
-            <th scope="col" className="right">Hits</th><th scope="col" className="right">Bytes</th>
+            <th scope="col">Rule</th>
+            <th scope="col">Kind</th>
+            <th scope="col">Action</th>
+            <th scope="col" className="right">
+              Hits
+            </th>
+            <th scope="col" className="right">
+              Bytes
+            </th>
             <th scope="col">Last hit</th>
           </tr>
         </thead>
@@ -36,11 +47,19 @@ function Rules() {
           {rules.data?.groups.map(({ keys: [policy, kind, action], values }) => (
             <tr key={`${policy}\n${kind}\n${action}`}>
               <th scope="row">
-                <PlaceLink to={{ page: "events", query: `${comparison("policy", policy!, true)}${action
-                  ? ` and action eq ${action}` : ""}` }}>{policy || "no rule"}</PlaceLink>
+                <PlaceLink
+                  to={{
+                    page: "events",
+                    query: `${comparison("policy", policy!, true)}${action ? ` and action eq ${action}` : ""}`,
+                  }}
+                >
+                  {policy || "no rule"}
+                </PlaceLink>
               </th>
               <td>{wordText(kind!)}</td>
-              <td><Badge word={action!} /></td>
+              <td>
+                <Badge word={action!} />
+              </td>
               <td className="right">{formatCount(values[0]!)}</td>
               <td className="right">{formatBytes(values[1]!)}</td>
               <td>{formatAgo(values[2]!, now)}</td>
@@ -48,7 +67,11 @@ function Rules() {
           ))}
         </tbody>
       </table>
-      {rules.error && <p className="problem" role="alert">{rules.error.message}</p>}
+      {rules.error && (
+        <p className="problem" role="alert">
+          {rules.error.message}
+        </p>
+      )}
     </section>
   );
 }
@@ -60,7 +83,10 @@ function BlockWalk() {
   const [app, setApp] = useState("");
   const [domains, setDomains] = useState("");
   const [copied, setCopied] = useState(false);
-  const apps = useQuery({ queryKey: ["walk-apps", range], queryFn: () => api.values("app exists", range, ["app"], 100) });
+  const apps = useQuery({
+    queryKey: ["walk-apps", range],
+    queryFn: () => api.values("app exists", range, ["app"], 100),
+  });
   const known = useQuery({
     queryKey: ["walk-domains", app, range],
     queryFn: async () => {
@@ -83,38 +109,69 @@ function BlockWalk() {
       <ol className="steps">
         <li>
           <label htmlFor="walk-app">Application</label>
-          <select id="walk-app" value={app} onChange={(event) => { setApp(event.target.value); setCopied(false); }}>
+          <select
+            id="walk-app"
+            value={app}
+            onChange={(event) => {
+              setApp(event.target.value);
+              setCopied(false);
+            }}
+          >
             <option value="">Choose …</option>
             {apps.data?.fields[0]?.values.map((value) => (
-              <option key={value.value} value={value.value}>{value.value} ({formatCount(value.count)})</option>
+              <option key={value.value} value={value.value}>
+                {value.value} ({formatCount(value.count)})
+              </option>
             ))}
           </select>
           {app && deciding.length > 0 && (
-            <p className="muted">Decided until now by {deciding.map((rule) => `“${rule.value || "no rule"}” (${
-              formatCount(rule.count)})`).join(", ")}.</p>
+            <p className="muted">
+              Decided until now by{" "}
+              {deciding.map((rule) => `“${rule.value || "no rule"}” (${formatCount(rule.count)})`).join(", ")}.
+            </p>
           )}
         </li>
         <li>
           <label htmlFor="walk-domains">Its domains, one on each line</label>
-          <textarea id="walk-domains" rows={4} value={domains} disabled={app === ""} spellCheck={false}
-            onChange={(event) => { setDomains(event.target.value); setCopied(false); }} />
+          <textarea
+            id="walk-domains"
+            rows={4}
+            value={domains}
+            disabled={app === ""}
+            spellCheck={false}
+            onChange={(event) => {
+              setDomains(event.target.value);
+              setCopied(false);
+            }}
+          />
         </li>
         <li>
           <span>The change of the policy</span>
-          {diff === "" ? <p className="muted">Choose an application first.</p> : (
+          {diff === "" ? (
+            <p className="muted">Choose an application first.</p>
+          ) : (
             <>
               <pre className="diff" tabIndex={0}>
                 {diff.split("\n").map((line, i) => (
-                  <span key={i} className={line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : undefined}>
-                    {line}{"\n"}
+                  <span
+                    key={i}
+                    className={line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : undefined}
+                  >
+                    {line}
+                    {"\n"}
                   </span>
                 ))}
               </pre>
-              <button onClick={async () => { await navigator.clipboard.writeText(diff); setCopied(true); }}>
+              <button
+                onClick={async () => {
+                  await navigator.clipboard.writeText(diff);
+                  setCopied(true);
+                }}
+              >
                 {copied ? "Copied" : "Copy"}
               </button>
               <p className="muted">
-                Put it into the policy file, ask <code>sluicectl config check</code>, and reload the PoP; then watch{" "}
+                Put it into the policy file, ask <code>sluicectl config check</code>, reload the PoP, and watch{" "}
                 <PlaceLink to={{ page: "alerts", query: `policy eq ${quoted(nameOf(app))}` }}>its alerts</PlaceLink>.
               </p>
             </>
@@ -131,7 +188,9 @@ export function PolicyPage() {
     <div className="page">
       <div className="bar">
         <h1>Policy</h1>
-        <div className="buttons"><TimePicker range={place.range} onRange={(next) => go({ range: next })} /></div>
+        <div className="buttons">
+          <TimePicker range={place.range} onRange={(next) => go({ range: next })} />
+        </div>
       </div>
       <Rules />
       <BlockWalk />

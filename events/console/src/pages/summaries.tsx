@@ -18,7 +18,12 @@ const cards: Card[] = [
   { title: "Applications", field: "app", query: "", note: "all traffic" },
   { title: "Sites", field: "domain", query: "", note: "all traffic" },
   { title: "Users", field: "user", query: "", note: "all traffic" },
-  { title: "Bypassed, by reason", field: "bypass_reason_code", query: "bypass_traffic eq yes", note: "passed untouched" },
+  {
+    title: "Bypassed, by reason",
+    field: "bypass_reason_code",
+    query: "bypass_traffic eq yes",
+    note: "passed untouched",
+  },
   { title: "Bypassed, by application", field: "app", query: "bypass_traffic eq yes", note: "passed untouched" },
   { title: "Blocked, by rule", field: "policy", query: "action eq block", note: "refused" },
   { title: "Blocked sites", field: "domain", query: "action eq block", note: "refused" },
@@ -35,17 +40,25 @@ function Summary({ card, counts, byBytes }: { card: Card; counts: FieldCounts | 
     <section className="card summary" aria-label={card.title}>
       <h2>{card.title}</h2>
       <p className="muted">
-        {card.note}{counts && counts.values_total > rows ? ` · ${formatCount(counts.values_total)} in all` : ""}
+        {card.note}
+        {counts && counts.values_total > rows ? ` · ${formatCount(counts.values_total)} in all` : ""}
       </p>
       <ol>
         {values.map((value) => {
           const condition = comparison(card.field, value.value, true);
           return (
             <li key={value.value}>
-              <PlaceLink to={{ page: "events", query: card.query ? both(card.query, condition) : condition, event: "" }}>
+              <PlaceLink
+                to={{ page: "events", query: card.query ? both(card.query, condition) : condition, event: "" }}
+              >
                 <AmountBar share={amount(value) / most} />
-                <span className="name">{value.value === "" ? `no ${labelOf(card.field).toLowerCase()}`
-                  : /code$|reason$/.test(card.field) ? wordText(value.value) : value.value}</span>
+                <span className="name">
+                  {value.value === ""
+                    ? `no ${labelOf(card.field).toLowerCase()}`
+                    : /code$|reason$/.test(card.field)
+                      ? wordText(value.value)
+                      : value.value}
+                </span>
                 <span className="amount">{formatCompact(value.count)}</span>
                 <span className="amount muted">{formatBytes(value.bytes)}</span>
               </PlaceLink>
@@ -67,11 +80,20 @@ export function SummariesPage() {
     queryFn: async ({ signal }) => {
       const found = new Map<Card, FieldCounts>();
       const queries = [...new Set(cards.map((card) => card.query))];
-      await Promise.all(queries.map(async (query) => {
-        const asked = cards.filter((card) => card.query === query);
-        const answer = await api.values(query, range, asked.map((card) => card.field), rows, "", signal);
-        asked.forEach((card, i) => found.set(card, answer.fields[i]!));
-      }));
+      await Promise.all(
+        queries.map(async (query) => {
+          const asked = cards.filter((card) => card.query === query);
+          const answer = await api.values(
+            query,
+            range,
+            asked.map((card) => card.field),
+            rows,
+            "",
+            signal,
+          );
+          asked.forEach((card, i) => found.set(card, answer.fields[i]!));
+        }),
+      );
       return found;
     },
   });
@@ -80,11 +102,17 @@ export function SummariesPage() {
       <div className="bar">
         <h1>Summaries</h1>
         <div className="buttons">
-          <button aria-pressed={byBytes} onClick={() => setByBytes(!byBytes)}>Bars show {byBytes ? "bytes" : "events"}</button>
+          <button aria-pressed={byBytes} onClick={() => setByBytes(!byBytes)}>
+            Bars show {byBytes ? "bytes" : "events"}
+          </button>
           <TimePicker range={place.range} onRange={(next) => go({ range: next })} />
         </div>
       </div>
-      {summaries.error && <p className="problem" role="alert">{summaries.error.message}</p>}
+      {summaries.error && (
+        <p className="problem" role="alert">
+          {summaries.error.message}
+        </p>
+      )}
       <div className="cards" aria-busy={summaries.isFetching}>
         {cards.map((card) => (
           <Summary key={card.title} card={card} counts={summaries.data?.get(card)} byBytes={byBytes} />

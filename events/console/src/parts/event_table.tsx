@@ -5,8 +5,20 @@ import { formatTime, labelOf, textOf, wordText } from "../format";
 
 const rowHeight = 34;
 const widths: Record<string, number> = {
-  timestamp: 158, action: 92, user: 200, app: 130, host: 240, process_name: 130, numbytes: 84, duration_ms: 92,
-  policy: 170, bypass_reason_code: 190, url: 320, event_id: 200, observed_by: 120, record_type: 90,
+  timestamp: 158,
+  action: 92,
+  user: 200,
+  app: 130,
+  host: 240,
+  process_name: 130,
+  numbytes: 84,
+  duration_ms: 92,
+  policy: 170,
+  bypass_reason_code: 190,
+  url: 320,
+  event_id: 200,
+  observed_by: 120,
+  record_type: 90,
 };
 const numbers = /bytes$|_ms$|port$|^count$|^status$|_cnt$/;
 const widthOf = (field: string) => widths[field] ?? 140;
@@ -19,8 +31,11 @@ export function Badge({ word }: { word: string }) {
 
 function Cell({ record, field }: { record: PageEvent; field: string }) {
   if (field === "action") {
-    return record.record_type === "page_event" ? <Badge word={textOf(record, field)} />
-      : <span className="badge other">{record.record_type}</span>;
+    return record.record_type === "page_event" ? (
+      <Badge word={textOf(record, field)} />
+    ) : (
+      <span className="badge other">{record.record_type}</span>
+    );
   }
   if (field === "timestamp") return <time>{formatTime(record.timestamp_ms)}</time>;
   const text = textOf(record, field);
@@ -45,7 +60,10 @@ export function EventTable({ records, columns, selected, more, loading, empty, o
   const scroller = useRef<HTMLDivElement>(null);
   const focused = useRef(0);
   const rows = useVirtualizer({
-    count: records.length, getScrollElement: () => scroller.current, estimateSize: () => rowHeight, overscan: 12,
+    count: records.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => rowHeight,
+    overscan: 12,
   });
   const items = rows.getVirtualItems();
   const last = items[items.length - 1]?.index ?? 0;
@@ -77,12 +95,24 @@ export function EventTable({ records, columns, selected, more, loading, empty, o
     }
   };
   return (
-    <div className="card table" role="table" aria-label="Events" aria-rowcount={records.length + 1} aria-busy={loading}>
+    <div
+      className="card table"
+      role="table"
+      aria-label="Events"
+      aria-rowcount={records.length + 1}
+      aria-busy={loading}
+    >
       <div className="scroller" ref={scroller}>
         <div className="head" role="row" aria-rowindex={1} style={{ minWidth: width }}>
           {columns.map((field) => (
-            <span key={field} role="columnheader" className={numbers.test(field) ? "right" : undefined}
-              style={{ flexBasis: widthOf(field) }}>{labelOf(field)}</span>
+            <span
+              key={field}
+              role="columnheader"
+              className={numbers.test(field) ? "right" : undefined}
+              style={{ flexBasis: widthOf(field) }}
+            >
+              {labelOf(field)}
+            </span>
           ))}
         </div>
         <div role="rowgroup" className="rows" style={{ height: rows.getTotalSize(), minWidth: width }}>
@@ -90,15 +120,29 @@ export function EventTable({ records, columns, selected, more, loading, empty, o
             const record = records[item.index]!;
             const key = keyOf(record);
             return (
-              <div key={`${key}/${item.index}`} role="row" className={`row ${record.state === "open" ? "running" : ""}`}
-                data-index={item.index} aria-rowindex={item.index + 2} aria-selected={key === selected}
+              <div
+                key={`${key}/${item.index}`}
+                role="row"
+                className={`row ${record.state === "open" ? "running" : ""}`}
+                data-index={item.index}
+                aria-rowindex={item.index + 2}
+                aria-selected={key === selected}
                 tabIndex={item.index === Math.min(focused.current, records.length - 1) ? 0 : -1}
                 style={{ transform: `translateY(${item.start}px)`, height: rowHeight }}
-                onClick={() => { focused.current = item.index; onSelect(record); }}
-                onKeyDown={(event) => onKeyDown(event, item.index)}>
+                onClick={() => {
+                  focused.current = item.index;
+                  onSelect(record);
+                }}
+                onKeyDown={(event) => onKeyDown(event, item.index)}
+              >
                 {columns.map((field) => (
-                  <span key={field} role="cell" className={numbers.test(field) ? "right" : undefined}
-                    style={{ flexBasis: widthOf(field) }} title={textOf(record, field)}>
+                  <span
+                    key={field}
+                    role="cell"
+                    className={numbers.test(field) ? "right" : undefined}
+                    style={{ flexBasis: widthOf(field) }}
+                    title={textOf(record, field)}
+                  >
                     <Cell record={record} field={field} />
                   </span>
                 ))}
@@ -112,21 +156,36 @@ export function EventTable({ records, columns, selected, more, loading, empty, o
   );
 }
 
-export function ColumnChoice({ fields, columns, onColumns }:
-  { fields: FieldInfo[]; columns: string[]; onColumns: (columns: string[]) => void }) {
+export function ColumnChoice({
+  fields,
+  columns,
+  onColumns,
+}: {
+  fields: FieldInfo[];
+  columns: string[];
+  onColumns: (columns: string[]) => void;
+}) {
   return (
     <details className="menu">
       <summary>Columns</summary>
       <div className="panel columns" role="group" aria-label="Columns">
-        {fields.filter((field) => field.page_event || field.name === "record_type").map(({ name }) => (
-          <label key={name}>
-            <input type="checkbox" checked={columns.includes(name)} onChange={(event) => {
-              const next = event.target.checked ? [...columns, name] : columns.filter((column) => column !== name);
-              if (next.length > 0) onColumns(next);
-            }} />
-            {labelOf(name)}
-          </label>
-        ))}
+        {fields
+          .filter((field) => field.page_event || field.name === "record_type")
+          .map(({ name }) => (
+            <label key={name}>
+              <input
+                type="checkbox"
+                checked={columns.includes(name)}
+                onChange={(event) => {
+                  const next = event.target.checked
+                    ? [...columns, name]
+                    : columns.filter((column) => column !== name);
+                  if (next.length > 0) onColumns(next);
+                }}
+              />
+              {labelOf(name)}
+            </label>
+          ))}
       </div>
     </details>
   );

@@ -2,8 +2,14 @@ import { useState } from "react";
 import { api, ApiError, Range, request } from "../api";
 import { formatCount } from "../format";
 
-const formats: [string, string][] = [["csv", "CSV"], ["ndjson", "NDJSON"], ["json", "JSON"], ["ecs", "ECS"],
-  ["ocsf", "OCSF"], ["cef", "CEF"]];
+const formats: [string, string][] = [
+  ["csv", "CSV"],
+  ["ndjson", "NDJSON"],
+  ["json", "JSON"],
+  ["ecs", "ECS"],
+  ["ocsf", "OCSF"],
+  ["cef", "CEF"],
+];
 const pollMs = 700;
 const tooMany = 413;
 
@@ -21,7 +27,8 @@ async function exportEvents(body: Record<string, unknown>, onProgress: (text: st
   const name = `page-events.${["ecs", "ocsf"].includes(String(body.format)) ? "ndjson" : body.format}`;
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(body)) {
-    for (const one of Array.isArray(value) ? value : [value]) if (one !== "" && one !== 0) parameters.append(key, String(one));
+    for (const one of Array.isArray(value) ? value : [value])
+      if (one !== "" && one !== 0) parameters.append(key, String(one));
   }
   try {
     return await keep(await request(`/api/sluice/v1/events/export?${parameters}`), name);
@@ -54,8 +61,14 @@ export function ExportMenu({ query, range, columns }: { query: string; range: Ra
     <details className="menu">
       <summary>Export</summary>
       <div className="panel spans">
-        {formats.map(([format, label]) => <button key={format} onClick={() => run(format)}>{label}</button>)}
-        <p role="status" className="muted">{state}</p>
+        {formats.map(([format, label]) => (
+          <button key={format} onClick={() => run(format)}>
+            {label}
+          </button>
+        ))}
+        <p role="status" className="muted">
+          {state}
+        </p>
       </div>
     </details>
   );

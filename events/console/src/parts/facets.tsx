@@ -3,8 +3,18 @@ import { formatCompact, labelOf, wordText } from "../format";
 import { comparison } from "../query";
 import { AmountBar } from "./amount_bar";
 
-export const facetFields = ["action", "bypass_reason_code", "app", "user", "host", "category", "process_name", "policy",
-  "dst_country", "observed_by"];
+export const facetFields = [
+  "action",
+  "bypass_reason_code",
+  "app",
+  "user",
+  "host",
+  "category",
+  "process_name",
+  "policy",
+  "dst_country",
+  "observed_by",
+];
 
 interface Props {
   data: FieldValues | undefined;
@@ -20,7 +30,10 @@ function Facet({ counts, query, onCondition }: { counts: FieldCounts } & Pick<Pr
   const field = counts.field;
   return (
     <section className="facet" aria-label={labelOf(field)}>
-      <h3>{labelOf(field)}{counts.values_total > values.length && <small>{formatCompact(counts.values_total)}</small>}</h3>
+      <h3>
+        {labelOf(field)}
+        {counts.values_total > values.length && <small>{formatCompact(counts.values_total)}</small>}
+      </h3>
       <ul>
         {values.map(({ value, count }) => {
           const text = value === "" ? "none" : field.endsWith("code") || field === "action" ? wordText(value) : value;
@@ -29,13 +42,23 @@ function Facet({ counts, query, onCondition }: { counts: FieldCounts } & Pick<Pr
           return (
             <li key={value} className={chosen ? "chosen" : undefined}>
               <AmountBar share={count / most} />
-              <button className="value" onClick={() => onCondition(include)} title={`${include} (${count})`}
-                aria-pressed={chosen}>
+              <button
+                className="value"
+                onClick={() => onCondition(include)}
+                title={`${include} (${count})`}
+                aria-pressed={chosen}
+              >
                 <span className={value === "" ? "none" : undefined}>{text}</span>
               </button>
               <span className="number">{formatCompact(count)}</span>
-              <button className="exclude" onClick={() => onCondition(comparison(field, value, false))}
-                aria-label={`Exclude ${labelOf(field)} ${text}`} title="Exclude">−</button>
+              <button
+                className="exclude"
+                onClick={() => onCondition(comparison(field, value, false))}
+                aria-label={`Exclude ${labelOf(field)} ${text}`}
+                title="Exclude"
+              >
+                −
+              </button>
             </li>
           );
         })}

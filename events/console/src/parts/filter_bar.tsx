@@ -43,7 +43,8 @@ export function contextAt(text: string, caret: number, fields: Map<string, Field
   if (operatorWord.test(last)) return { kind: "value", field: fieldBefore(words.length - 2), start, word };
   if (last === "," || last === "(") {
     const list = words.map((w) => w.toLowerCase()).lastIndexOf("in");
-    if (list > 0 && !words.slice(list).includes(")")) return { kind: "value", field: fieldBefore(list - 1), start, word };
+    if (list > 0 && !words.slice(list).includes(")"))
+      return { kind: "value", field: fieldBefore(list - 1), start, word };
   }
   const field = fields.get(last.toLowerCase());
   if (field && !operatorWord.test(words[words.length - 2] ?? "")) return { kind: "operator", field, start, word };
@@ -52,7 +53,9 @@ export function contextAt(text: string, caret: number, fields: Map<string, Field
 }
 
 function useSuggestions(context: Context | null, fields: FieldInfo[], range: Range): string[] {
-  const askValues = context?.kind === "value" && context.field !== undefined &&
+  const askValues =
+    context?.kind === "value" &&
+    context.field !== undefined &&
     !["enum", "bool", "number", "time"].includes(context.field.type);
   const prefix = context?.word.replace(/^"/, "").replace(/"$/, "") ?? "";
   const values = useQuery({
@@ -137,10 +140,20 @@ export function FilterBar({ query, fields, range, error, onQuery }: Props) {
   const shown = open && suggestions.length > 0;
   return (
     <div className="filter">
-      <input ref={input} value={text} role="combobox" aria-label="Filter" aria-expanded={shown} aria-controls={list}
-        aria-autocomplete="list" aria-activedescendant={shown && active >= 0 ? `${list}-${active}` : undefined}
-        aria-invalid={error !== null} aria-describedby={error ? `${list}-error` : undefined} spellCheck={false}
-        autoComplete="off" placeholder='Filter, e.g. app eq Dropbox and bypass_traffic eq yes   ( / )'
+      <input
+        ref={input}
+        value={text}
+        role="combobox"
+        aria-label="Filter"
+        aria-expanded={shown}
+        aria-controls={list}
+        aria-autocomplete="list"
+        aria-activedescendant={shown && active >= 0 ? `${list}-${active}` : undefined}
+        aria-invalid={error !== null}
+        aria-describedby={error ? `${list}-error` : undefined}
+        spellCheck={false}
+        autoComplete="off"
+        placeholder="Filter, e.g. app eq Dropbox and bypass_traffic eq yes   ( / )"
         onChange={(event) => {
           setText(event.target.value);
           setCaret(event.target.selectionStart ?? 0);
@@ -148,18 +161,38 @@ export function FilterBar({ query, fields, range, error, onQuery }: Props) {
           setActive(-1);
         }}
         onSelect={(event) => setCaret(event.currentTarget.selectionStart ?? 0)}
-        onFocus={() => setOpen(true)} onBlur={() => setOpen(false)} onKeyDown={onKeyDown} />
+        onFocus={() => setOpen(true)}
+        onBlur={() => setOpen(false)}
+        onKeyDown={onKeyDown}
+      />
       {text !== "" && (
-        <button className="quiet clear" aria-label="Clear the filter" onClick={() => { setText(""); onQuery(""); }}>
+        <button
+          className="quiet clear"
+          aria-label="Clear the filter"
+          onClick={() => {
+            setText("");
+            onQuery("");
+          }}
+        >
           ✕
         </button>
       )}
       <ul id={list} role="listbox" className="suggestions" hidden={!shown} aria-label="Suggestions">
         {suggestions.map((suggestion, index) => (
-          <li key={suggestion} id={`${list}-${index}`} role="option" aria-selected={index === active}
-            onMouseDown={(event) => { event.preventDefault(); take(suggestion); }}>
+          <li
+            key={suggestion}
+            id={`${list}-${index}`}
+            role="option"
+            aria-selected={index === active}
+            onMouseDown={(event) => {
+              event.preventDefault();
+              take(suggestion);
+            }}
+          >
             <span>{suggestion}</span>
-            <small>{context?.kind === "field" ? byName.get(suggestion)?.type.replace("_", " ") : context?.kind}</small>
+            <small>
+              {context?.kind === "field" ? byName.get(suggestion)?.type.replace("_", " ") : context?.kind}
+            </small>
           </li>
         ))}
       </ul>
@@ -178,7 +211,9 @@ function QueryProblem({ id, query, error }: { id: string; query: string; error: 
     <div id={id} className="problem" role="alert">
       {offset !== undefined && (
         <code className="where">
-          {decode(0, offset)}<mark>{decode(offset, end) || "␣"}</mark>{decode(end)}
+          {decode(0, offset)}
+          <mark>{decode(offset, end) || "␣"}</mark>
+          {decode(end)}
         </code>
       )}
       <span>{error.message}</span>

@@ -6,12 +6,25 @@ import { addressOf, pages, Place, usePlace } from "../place";
 import { applyTheme, storedTheme, Theme } from "../theme";
 
 const labels: Record<string, string> = {
-  events: "Page events", alerts: "Alerts", summaries: "Summaries", policy: "Policy", fleet: "Fleet",
+  events: "Page events",
+  alerts: "Alerts",
+  summaries: "Summaries",
+  policy: "Policy",
+  fleet: "Fleet",
 };
 
 // A link that changes what is shown without loading the program anew.
-export function PlaceLink({ to, className, current, children }:
-  { to: Partial<Place>; className?: string; current?: boolean; children: React.ReactNode }) {
+export function PlaceLink({
+  to,
+  className,
+  current,
+  children,
+}: {
+  to: Partial<Place>;
+  className?: string;
+  current?: boolean;
+  children: React.ReactNode;
+}) {
   const [place, go] = usePlace();
   const follow = (event: MouseEvent) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
@@ -19,8 +32,12 @@ export function PlaceLink({ to, className, current, children }:
     go(to);
   };
   return (
-    <a href={addressOf({ ...place, ...to })} onClick={follow} className={className}
-      aria-current={current ? "page" : undefined}>
+    <a
+      href={addressOf({ ...place, ...to })}
+      onClick={follow}
+      className={className}
+      aria-current={current ? "page" : undefined}
+    >
       {children}
     </a>
   );
@@ -34,8 +51,18 @@ function StoreStatus() {
     const timer = setInterval(() => setNow(Date.now()), 1_000);
     return () => clearInterval(timer);
   }, []);
-  if (stats.error) return <span className="status bad" role="status">Store unreachable</span>;
-  if (!stats.data) return <span className="status" role="status">…</span>;
+  if (stats.error)
+    return (
+      <span className="status bad" role="status">
+        Store unreachable
+      </span>
+    );
+  if (!stats.data)
+    return (
+      <span className="status" role="status">
+        …
+      </span>
+    );
   const s = stats.data;
   const heard = Math.max(0, ...s.producers.map((producer) => producer.last_seen));
   const bad = s.gaps > 0 || s.dead_letters > 0;
@@ -48,7 +75,9 @@ function StoreStatus() {
       </PlaceLink>
       {s.dead_letters > 0 && <span>{formatCompact(s.dead_letters)} dead letters</span>}
       <span className="wide-only">{formatCompact(s.open_events)} open</span>
-      <span className="wide-only" title={formatBytes(s.disk_bytes)}>{formatCompact(s.final_events)} events</span>
+      <span className="wide-only" title={formatBytes(s.disk_bytes)}>
+        {formatCompact(s.final_events)} events
+      </span>
     </span>
   );
 }
@@ -82,9 +111,19 @@ export function Header({ who }: { who: { name: string; store: string } }) {
           <option value="dark">Dark</option>
         </select>
       </label>
-      <span className="who" title={`Store ${who.store}`}>{who.name}</span>
+      <span className="who" title={`Store ${who.store}`}>
+        {who.name}
+      </span>
       {hasToken() && (
-        <button className="quiet" onClick={() => { setToken(""); location.assign("/"); }}>Sign out</button>
+        <button
+          className="quiet"
+          onClick={() => {
+            setToken("");
+            location.assign("/");
+          }}
+        >
+          Sign out
+        </button>
       )}
     </header>
   );

@@ -4,12 +4,22 @@ import type { Histogram as Data } from "../api";
 import { formatCompact, formatCount, formatTime, wordText } from "../format";
 import { isDark } from "../theme";
 
-const stacks: [string, string][] = [["action", "Action"], ["bypass_reason_code", "Bypass reason"],
-  ["bypass_traffic", "Bypassed"], ["close_reason", "How it ended"]];
+const stacks: [string, string][] = [
+  ["action", "Action"],
+  ["bypass_reason_code", "Bypass reason"],
+  ["bypass_traffic", "Bypassed"],
+  ["close_reason", "How it ended"],
+];
 
-const known: Record<string, [string, string]> = { // light, dark
-  allow: ["#0d9488", "#2dd4bf"], bypass: ["#7c6cf0", "#a99bff"], block: ["#dc2f4b", "#ff6b81"],
-  alert: ["#e08a00", "#ffb547"], drop: ["#7a8699", "#98a5ba"], no: ["#0d9488", "#2dd4bf"], yes: ["#7c6cf0", "#a99bff"],
+const known: Record<string, [string, string]> = {
+  // light, dark
+  allow: ["#0d9488", "#2dd4bf"],
+  bypass: ["#7c6cf0", "#a99bff"],
+  block: ["#dc2f4b", "#ff6b81"],
+  alert: ["#e08a00", "#ffb547"],
+  drop: ["#7a8699", "#98a5ba"],
+  no: ["#0d9488", "#2dd4bf"],
+  yes: ["#7c6cf0", "#a99bff"],
   "": ["#9aa7b8", "#64748b"],
 };
 const others = ["#2f7fd1", "#c2549d", "#5c9e31", "#b8722c", "#4a6fa5", "#8a5fbf", "#3a9aa0", "#a34848"];
@@ -19,8 +29,8 @@ export function colourOf(key: string, index: number): string {
   return pair ? pair[isDark() ? 1 : 0] : others[index % others.length]!;
 }
 
-const nameOf = (key: string) => (key === "" ? "none" : key === "yes" ? "bypassed" : key === "no" ? "not bypassed"
-  : wordText(key));
+const nameOf = (key: string) =>
+  key === "" ? "none" : key === "yes" ? "bypassed" : key === "no" ? "not bypassed" : wordText(key);
 
 interface Props {
   data: Data | undefined;
@@ -56,27 +66,41 @@ function makePlot(target: HTMLElement, data: Data, width: number, height: number
   const bars = uPlot.paths.bars!({ size: [0.86, 60], align: 1, radius: 0.12 });
   const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   const series = data.series.map((one, i) => ({
-    label: nameOf(one.key), stroke: colourOf(one.key, i), fill: colourOf(one.key, i), width: 0, paths: bars,
+    label: nameOf(one.key),
+    stroke: colourOf(one.key, i),
+    fill: colourOf(one.key, i),
+    width: 0,
+    paths: bars,
     points: { show: false },
   }));
   const end = (data.first_bucket + data.buckets * data.bucket_ms) / 1_000;
   const options: uPlot.Options = {
-    width, height, legend: { show: false }, padding: [8, 8, 0, 0],
+    width,
+    height,
+    legend: { show: false },
+    padding: [8, 8, 0, 0],
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
-    scales: { x: { time: true, range: [data.first_bucket / 1_000, end] },
-      y: { range: (_, __, max) => [0, Math.max(max, 1) * 1.05] } },
-    axes: [{ ...axis, values: (_, ticks, __, ___, step) => timeTicks(ticks, step) }, { ...axis, size: 48, values: (_, ticks) => ticks.map((tick) => (tick % 1 ? "" : formatCompact(tick))) }],
+    scales: {
+      x: { time: true, range: [data.first_bucket / 1_000, end] },
+      y: { range: (_, __, max) => [0, Math.max(max, 1) * 1.05] },
+    },
+    axes: [
+      { ...axis, values: (_, ticks, __, ___, step) => timeTicks(ticks, step) },
+      { ...axis, size: 48, values: (_, ticks) => ticks.map((tick) => (tick % 1 ? "" : formatCompact(tick))) },
+    ],
     series: [{}, ...series.reverse()],
     hooks: {
-      setSelect: [(plot) => {
-        if (plot.select.width < 4) return;
-        const from = plot.posToVal(plot.select.left, "x") * 1_000;
-        const to = plot.posToVal(plot.select.left + plot.select.width, "x") * 1_000;
-        plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        const snap = (ms: number) => Math.round(ms / data.bucket_ms) * data.bucket_ms;
-        const start = snap(from);
-        zoom(start, Math.max(snap(to), start + data.bucket_ms));
-      }],
+      setSelect: [
+        (plot) => {
+          if (plot.select.width < 4) return;
+          const from = plot.posToVal(plot.select.left, "x") * 1_000;
+          const to = plot.posToVal(plot.select.left + plot.select.width, "x") * 1_000;
+          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          const snap = (ms: number) => Math.round(ms / data.bucket_ms) * data.bucket_ms;
+          const start = snap(from);
+          zoom(start, Math.max(snap(to), start + data.bucket_ms));
+        },
+      ],
     },
   };
   return new uPlot(options, plotData(data), target);
@@ -120,7 +144,9 @@ export function Histogram({ data, stack, loading, onStack, onZoom }: Props) {
     <section className="card histogram" aria-label="Events over time" aria-busy={loading}>
       <div className="bar">
         <strong className="count">{data ? formatCount(sum) : "…"}</strong>
-        <span className="muted">{at === null ? "final events" : formatTime(data!.first_bucket + at * data!.bucket_ms)}</span>
+        <span className="muted">
+          {at === null ? "final events" : formatTime(data!.first_bucket + at * data!.bucket_ms)}
+        </span>
         <ul className="legend" aria-label="Series">
           {data?.series.slice(0, 8).map((series, i) => (
             <li key={series.key}>
@@ -132,12 +158,20 @@ export function Histogram({ data, stack, loading, onStack, onZoom }: Props) {
         <label className="stack">
           <span className="muted">Stack by</span>
           <select value={stack} onChange={(event) => onStack(event.target.value)}>
-            {stacks.map(([field, label]) => <option key={field} value={field}>{label}</option>)}
+            {stacks.map(([field, label]) => (
+              <option key={field} value={field}>
+                {label}
+              </option>
+            ))}
           </select>
         </label>
       </div>
-      <div ref={target} className="plot" role="img"
-        aria-label={`Histogram of ${formatCount(sum)} events. Drag to zoom; the time range menu does the same.`} />
+      <div
+        ref={target}
+        className="plot"
+        role="img"
+        aria-label={`Histogram of ${formatCount(sum)} events. Drag to zoom; the time range menu does the same.`}
+      />
       {data?.partial && <p className="muted note">Counted in part only: the range is too large for this filter.</p>}
     </section>
   );
@@ -145,6 +179,8 @@ export function Histogram({ data, stack, loading, onStack, onZoom }: Props) {
 
 function Swatch({ colour }: { colour: string }) {
   return (
-    <svg className="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect width="10" height="10" rx="2.5" fill={colour} /></svg>
+    <svg className="swatch" viewBox="0 0 10 10" aria-hidden="true">
+      <rect width="10" height="10" rx="2.5" fill={colour} />
+    </svg>
   );
 }

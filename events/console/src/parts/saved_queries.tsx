@@ -31,12 +31,23 @@ export function SavedQueries({ place, onPlace }: { place: Place; onPlace: (chang
         <ul>
           {saved.data?.map((one) => (
             <li key={one.id}>
-              <button onClick={() => onPlace({ query: one.query, range: one.range || place.range,
-                columns: one.columns.length > 0 ? one.columns : place.columns })}>
+              <button
+                onClick={() =>
+                  onPlace({
+                    query: one.query,
+                    range: one.range || place.range,
+                    columns: one.columns.length > 0 ? one.columns : place.columns,
+                  })
+                }
+              >
                 <b>{one.name}</b>
                 <code>{one.query || "everything"}</code>
               </button>
-              <button className="quiet" aria-label={`Delete ${one.name}`} onClick={() => change(api.eraseQuery(one.id))}>
+              <button
+                className="quiet"
+                aria-label={`Delete ${one.name}`}
+                onClick={() => change(api.eraseQuery(one.id))}
+              >
                 ✕
               </button>
             </li>
@@ -47,7 +58,11 @@ export function SavedQueries({ place, onPlace }: { place: Place; onPlace: (chang
           <input name="name" aria-label="Name of this query" placeholder="Name of this query" maxLength={100} />
           <button type="submit">Save</button>
         </form>
-        {problem && <p className="problem" role="alert">{problem}</p>}
+        {problem && (
+          <p className="problem" role="alert">
+            {problem}
+          </p>
+        )}
       </div>
     </details>
   );

@@ -27,16 +27,31 @@ export function TimePicker({ range, onRange }: { range: string; onRange: (range:
       <div className="panel">
         <div className="spans" role="group" aria-label="Last">
           {spans.map(([span, text]) => (
-            <button key={span} aria-pressed={span === range} onClick={() => choose(span)}>{text}</button>
+            <button key={span} aria-pressed={span === range} onClick={() => choose(span)}>
+              {text}
+            </button>
           ))}
         </div>
         <form onSubmit={submit} key={range}>
           <label htmlFor={`${id}-from`}>From</label>
-          <input id={`${id}-from`} name="from" type="datetime-local" step="1" defaultValue={local(placed.start_time)} />
+          <input
+            id={`${id}-from`}
+            name="from"
+            type="datetime-local"
+            step="1"
+            defaultValue={local(placed.start_time)}
+          />
           <label htmlFor={`${id}-to`}>To</label>
-          <input id={`${id}-to`} name="to" type="datetime-local" step="1"
-            defaultValue={local(placed.end_time || Date.now())} />
-          <button className="primary" type="submit">Show</button>
+          <input
+            id={`${id}-to`}
+            name="to"
+            type="datetime-local"
+            step="1"
+            defaultValue={local(placed.end_time || Date.now())}
+          />
+          <button className="primary" type="submit">
+            Show
+          </button>
         </form>
       </div>
     </details>
