@@ -12,6 +12,7 @@
 #include "events/api/collector.h"
 #include "events/api/exports.h"
 #include "events/api/http.h"
+#include "events/api/pops.h"
 #include "events/query/query_api.h"
 #include "events/query/tokens.h"
 #include "events/store/event_store.h"
@@ -26,6 +27,7 @@ struct ApiOptions {
   uint32_t requests_per_second = 4;
   // A file of the console by its path; null: no such file.
   std::function<const HttpResponse*(const std::string& path)> console;
+  std::unique_ptr<Pops> pops;  // null: none
   std::function<int64_t()> now_ms;
 };
 
@@ -68,9 +70,18 @@ class Api {
   HttpResponse data_alert(const HttpRequest& request, const Caller& caller);
   HttpResponse iterate_page(const HttpRequest& request, const Caller& caller);
   HttpResponse iterate_alert(const HttpRequest& request, const Caller& caller);
+  HttpResponse list_pops(const HttpRequest& request, const Caller& caller);
+  HttpResponse show_policy(const HttpRequest& request, const Caller& caller);
+  HttpResponse check_policy(const HttpRequest& request, const Caller& caller);
+  HttpResponse policy_history(const HttpRequest& request, const Caller& caller);
+  HttpResponse apply_policy(const HttpRequest& request, const Caller& caller);
+  HttpResponse rollback_policy(const HttpRequest& request, const Caller& caller);
 
   template <class Request, class Call>
   HttpResponse answer(const HttpRequest& request, const Caller& caller, const char* action, Call call);
+  // Reads the request's message and hands it to the PoP it names.
+  template <class Request, class Call>
+  HttpResponse ask_pop(const HttpRequest& request, Call call);
   HttpResponse console(const HttpRequest& request) const;
 
   store::EventStore& store_;

@@ -15,7 +15,7 @@ constexpr size_t lasting_streams_max = 128;
 constexpr int retry_seconds = 2;  // told to a client that came in vain
 
 constexpr size_t path_bytes_max = 512;
-constexpr size_t body_bytes_max = 64u << 10;  // a query of query_bytes_max and its companions
+constexpr size_t body_bytes_max = 1u << 20;  // the files of a policy; larger ones go through sluicectl
 constexpr int read_seconds_max = 10;
 constexpr int write_seconds_max = 30;
 constexpr int keep_alive_seconds = 5;  // a waiting connection holds a thread

@@ -11,6 +11,7 @@
 #include "events/console/console.h"
 #include "events/ingest/bind_reason.h"
 #include "events/query/query_service.h"
+#include "events/server/pop_clients.h"
 #include "events/store/sqlite_store.h"
 #include "proxy/base/file.h"
 #include "proxy/base/time.h"
@@ -96,6 +97,7 @@ base::Status EventServer::start_http() {
   options.access.tokens_optional = http.tokens() == "optional";
   options.requests_per_second = http.requests_per_second();
   options.console = console::find_file;
+  options.pops = make_pop_clients(config_.message);
   options.now_ms = [] { return base::epoch_ms(base::wall_now()); };
   api_ = std::make_unique<api::Api>(*store_, *registry_, std::move(options));
   std::optional<api::HttpTls> tls;

@@ -1,5 +1,7 @@
 #include "proxy/config/events_config.h"
 
+#include <set>
+
 #include "proxy/base/file.h"
 #include "proxy/config/checks.h"
 #include "proxy/config/limits.h"
@@ -31,6 +33,22 @@ void check_http(Checks& checks, v1::Http& http) {
   }
 }
 
+void check_pops(Checks& checks, v1::Events& events) {
+  std::set<std::string> seen;
+  for (int i = 0; i < events.pops_size(); ++i) {
+    v1::PopAdmin& pop = *events.mutable_pops(i);
+    const std::string path = "pops[" + std::to_string(i) + "]";
+    checks.name(path + ".name", pop.name());
+    if (!seen.insert(pop.name()).second) checks.problem(path + ".name", "is the name of another PoP too");
+    if (pop.socket().empty()) {
+      checks.problem(path + ".socket", "is required; write the `admin.socket` of that sluice-proxy");
+    } else {
+      pop.set_socket(checks.socket(path + ".socket", pop.socket()));
+    }
+    if (!events.has_http()) checks.problem(path, "means nothing without `http`, which shows it");
+  }
+}
+
 void check_store(Checks& checks, v1::Store& store) {
   if (store.sqlite().directory().empty()) {
     return checks.problem("store.sqlite.directory", "is required; write the name of a folder");
@@ -57,6 +75,7 @@ void check_events(Checks& checks, v1::Events& events) {
   if (events.has_query()) check_query(checks, *events.mutable_query());
   if (events.has_health()) checks.endpoint("health.address", events.health().address(), Checks::Port::kAnyFree);
   if (events.has_http()) check_http(checks, *events.mutable_http());
+  check_pops(checks, events);
   check_store(checks, *events.mutable_store());
   checks.log(*events.mutable_log());
 }

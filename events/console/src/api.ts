@@ -85,6 +85,55 @@ export interface ExportJob {
   error?: string;
 }
 
+export interface ClientStatus {
+  device_id: string;
+  user: string;
+  hostname: string;
+  device_os: string;
+  client_version: string;
+  steering_configuration: string;
+  sent_version: string;
+  applied_version: string;
+  error: string;
+  connected: boolean;
+  last_seen: number;
+}
+export interface PopStatus {
+  name: string;
+  program_version: string;
+  start_time: number;
+  draining: boolean;
+  open_flows: number;
+  policy_version: string;
+  policy_number: number;
+  timed_bypasses: number;
+  unacknowledged_records: number;
+  spool_bytes: number;
+  spool_bytes_max: number;
+  clients: ClientStatus[];
+}
+export interface Pop {
+  name: string;
+  error?: string;
+  status?: PopStatus;
+}
+export interface PolicySource {
+  files: { name: string; text: string }[];
+}
+export interface PolicyVersion {
+  number: number;
+  time: number;
+  actor: string;
+  reason: string;
+  sha256: string;
+}
+export interface FlowQuestion {
+  host: string;
+  user: string;
+  process: string;
+  layer: string;
+}
+
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -176,6 +225,16 @@ export const api = {
   savedQueries: async () => (await get<{ queries: SavedQuery[] }>("/queries")).queries,
   saveQuery: (saved: Omit<SavedQuery, "id">) => post<SavedQuery>("/queries", saved),
   eraseQuery: (id: string) => request(`/api/sluice/v1/queries/${id}`, { method: "DELETE" }),
+  pops: async () => (await get<{ pops: Pop[] }>("/pops")).pops,
+  policy: (pop: string) => get<PolicySource>(`/policy?pop=${encodeURIComponent(pop)}`),
+  policyHistory: (pop: string) =>
+    get<{ versions: PolicyVersion[]; active: number }>(`/policy/history?pop=${encodeURIComponent(pop)}`),
+  checkPolicy: (pop: string, source?: PolicySource, flow?: FlowQuestion) =>
+    post<{ warnings: string[]; explanation: string }>(`/policy/check?pop=${encodeURIComponent(pop)}`, { source, flow }),
+  applyPolicy: (pop: string, source: PolicySource, reason: string) =>
+    post<{ version: PolicyVersion; warnings: string[] }>(`/policy?pop=${encodeURIComponent(pop)}`, { source, reason }),
+  rollbackPolicy: (pop: string, number: number, reason: string) =>
+    post<{ version: PolicyVersion }>(`/policy/rollback?pop=${encodeURIComponent(pop)}`, { number, reason }),
   startExport: (body: object) => post<ExportJob>("/exports", body),
   exportJob: (id: string) => get<ExportJob>(`/exports/${id}`),
 };

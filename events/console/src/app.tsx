@@ -57,7 +57,7 @@ export function App() {
           <EventsPage key="alerts" base="action in (block, alert)" title={titles.alerts!} />
         )}
         {place.page === "summaries" && <SummariesPage />}
-        {place.page === "policy" && <PolicyPage />}
+        {place.page === "policy" && <PolicyPage scopes={who.data.scopes} />}
         {place.page === "fleet" && <FleetPage />}
       </main>
     </>

@@ -11,6 +11,7 @@ FOLDERS = {
     "proxy/tls": ["proxy/base"],
     "proxy/http": ["proxy/wire"],
     "proxy/policy": ["proxy/base", "proto"],
+    "proxy/explain": ["proxy/base", "proxy/policy", "proxy/wire"],
     "proxy/net": ["proxy/base"],
     "proxy/flow": ["proxy/base", "proxy/wire", "proxy/tls", "proxy/http", "proxy/policy"],
     "proxy/drive": ["proxy/base", "proxy/flow", "proxy/tls", "proxy/http", "proxy/net"],

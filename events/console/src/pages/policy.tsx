@@ -1,13 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
-import { api } from "../api";
+import { api, PolicySource, Pop } from "../api";
 import { formatAgo, formatBytes, formatCount, wordText } from "../format";
+import { BlockWalk } from "../parts/block_walk";
 import { Badge } from "../parts/event_table";
 import { PlaceLink } from "../parts/header";
+import { PolicyExplain } from "../parts/policy_explain";
+import { PolicyVersions } from "../parts/policy_versions";
 import { TimePicker } from "../parts/time_picker";
-import { blockingDiff, domainsOf, nameOf } from "../policy_text";
 import { rangeOf, usePlace } from "../place";
-import { comparison, quoted } from "../query";
+import { comparison } from "../query";
 
 const metrics = [
   { kind: "KIND_COUNT" },
@@ -76,124 +78,90 @@ function Rules() {
   );
 }
 
-// Step by step to a block without decryption: what must go, what must come, as the change of the policy file.
-function BlockWalk() {
-  const [place] = usePlace();
-  const range = useMemo(() => rangeOf(place.range, Date.now()), [place.range]);
-  const [app, setApp] = useState("");
-  const [domains, setDomains] = useState("");
-  const [copied, setCopied] = useState(false);
-  const apps = useQuery({
-    queryKey: ["walk-apps", range],
-    queryFn: () => api.values("app exists", range, ["app"], 100),
-  });
-  const known = useQuery({
-    queryKey: ["walk-domains", app, range],
-    queryFn: async () => {
-      const answer = await api.values(`app eq ${quoted(app)}`, range, ["domain", "policy"], 20);
-      const found = answer.fields[0]!.values.map((value) => value.value).filter(Boolean);
-      setDomains(found.join("\n"));
-      return answer;
-    },
-    enabled: app !== "",
-  });
-  const names = domainsOf(domains);
-  const diff = app && names.length > 0 ? blockingDiff(app, names) : "";
-  const deciding = known.data?.fields[1]?.values ?? [];
+// What the PoP obeys now, as its files stand there.
+function ActivePolicy({ source, pop }: { source: PolicySource; pop: Pop }) {
   return (
-    <section className="card walk" aria-label="Block an application">
-      <h2>Block an application</h2>
-      <p className="muted">
-        Also one that pins its certificate: the PoP blocks by name, without decrypting, and closes what is open.
-      </p>
-      <ol className="steps">
-        <li>
-          <label htmlFor="walk-app">Application</label>
-          <select
-            id="walk-app"
-            value={app}
-            onChange={(event) => {
-              setApp(event.target.value);
-              setCopied(false);
-            }}
-          >
-            <option value="">Choose …</option>
-            {apps.data?.fields[0]?.values.map((value) => (
-              <option key={value.value} value={value.value}>
-                {value.value} ({formatCount(value.count)})
-              </option>
-            ))}
-          </select>
-          {app && deciding.length > 0 && (
-            <p className="muted">
-              Decided until now by{" "}
-              {deciding.map((rule) => `“${rule.value || "no rule"}” (${formatCount(rule.count)})`).join(", ")}.
-            </p>
-          )}
-        </li>
-        <li>
-          <label htmlFor="walk-domains">Its domains, one on each line</label>
-          <textarea
-            id="walk-domains"
-            rows={4}
-            value={domains}
-            disabled={app === ""}
-            spellCheck={false}
-            onChange={(event) => {
-              setDomains(event.target.value);
-              setCopied(false);
-            }}
-          />
-        </li>
-        <li>
-          <span>The change of the policy</span>
-          {diff === "" ? (
-            <p className="muted">Choose an application first.</p>
-          ) : (
-            <>
-              <pre className="diff" tabIndex={0}>
-                {diff.split("\n").map((line, i) => (
-                  <span
-                    key={i}
-                    className={line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : undefined}
-                  >
-                    {line}
-                    {"\n"}
-                  </span>
-                ))}
-              </pre>
-              <button
-                onClick={async () => {
-                  await navigator.clipboard.writeText(diff);
-                  setCopied(true);
-                }}
-              >
-                {copied ? "Copied" : "Copy"}
-              </button>
-              <p className="muted">
-                Put it into the policy file, ask <code>sluicectl config check</code>, reload the PoP, and watch{" "}
-                <PlaceLink to={{ page: "alerts", query: `policy eq ${quoted(nameOf(app))}` }}>its alerts</PlaceLink>.
-              </p>
-            </>
-          )}
-        </li>
-      </ol>
-    </section>
+    <details className="card disclosure">
+      <summary>
+        Active policy of {pop.name}
+        <span className="muted">
+          {pop.status?.policy_number ? `version ${pop.status.policy_number}, ` : ""}
+          {pop.status?.policy_version}
+        </span>
+      </summary>
+      {source.files.map((file) => (
+        <div key={file.name}>
+          <h3>{file.name}</h3>
+          <pre tabIndex={0} aria-label={file.name}>
+            {file.text}
+          </pre>
+        </div>
+      ))}
+    </details>
   );
 }
 
-export function PolicyPage() {
+// Everything about one PoP's policy.
+function PopPolicy({ pop, mayApply }: { pop: Pop; mayApply: boolean }) {
+  const source = useQuery({ queryKey: ["policy", pop.name], queryFn: () => api.policy(pop.name) });
+  const [proposal, setProposal] = useState<PolicySource | null>(null);
+  if (source.error)
+    return (
+      <p className="problem" role="alert">
+        {source.error.message}
+      </p>
+    );
+  if (!source.data) return <p aria-busy="true" />;
+  return (
+    <>
+      <div className="halves">
+        <BlockWalk pop={pop} source={source.data} mayApply={mayApply} onProposal={setProposal} />
+        <div className="stack-of-cards">
+          <PolicyExplain pop={pop} proposal={proposal} />
+          <PolicyVersions pop={pop} mayApply={mayApply} />
+        </div>
+      </div>
+      <ActivePolicy source={source.data} pop={pop} />
+    </>
+  );
+}
+
+export function PolicyPage({ scopes }: { scopes: string[] }) {
   const [place, go] = usePlace();
+  const pops = useQuery({ queryKey: ["pops"], queryFn: api.pops, refetchInterval: 5_000 });
+  const [chosen, setChosen] = useState("");
+  const pop = pops.data?.find((one) => one.name === chosen) ?? pops.data?.[0];
   return (
     <div className="page">
       <div className="bar">
         <h1>Policy</h1>
         <div className="buttons">
+          {pops.data && pops.data.length > 1 && (
+            <label>
+              PoP{" "}
+              <select value={pop?.name} onChange={(event) => setChosen(event.target.value)}>
+                {pops.data.map((one) => (
+                  <option key={one.name}>{one.name}</option>
+                ))}
+              </select>
+            </label>
+          )}
           <TimePicker range={place.range} onRange={(next) => go({ range: next })} />
         </div>
       </div>
       <Rules />
-      <BlockWalk />
+      {pop?.error && (
+        <p className="problem" role="alert">
+          {pop.error}
+        </p>
+      )}
+      {pop && !pop.error && <PopPolicy key={pop.name} pop={pop} mayApply={scopes.includes("admin")} />}
+      {pops.data?.length === 0 && (
+        <p className="muted">
+          No PoP can be changed from here: name its administration socket under <code>pops</code> in the configuration of
+          sluice-events.
+        </p>
+      )}
     </div>
   );
 }
