@@ -77,6 +77,7 @@ class Demo:
         self.report.step("Start event store, PoP and steering client")
         resolve = {name: "127.0.0.1" for name in ("dropbox.com", "acme.test")}
         self.store = stack.Store(HOME, tenant="acme", http={"address": self._address(8447)},
+                                 pops=[{"name": "pop-quickstart", "socket": self._file("admin.sock")}],
                                  ingest={"tls": self._tls("store"), "relays": ["pop"]})
         self.store.start()
         device_facing = {"certificate": self._file("pop.crt"), "key": self._file("pop.key"),
@@ -86,7 +87,8 @@ class Demo:
             listeners=[{"name": "explicit", "kind": "explicit", "address": self._address(3128)},
                        {"name": "tunnel", "kind": "tunnel", "address": self._address(8443), "tls": device_facing}],
             control={"address": self._address(8444), "tls": device_facing},
-            health={"address": self._address(9900)}, policy=str(self.policy),
+            health={"address": self._address(9900)}, admin={"socket": self._file("admin.sock")},
+            state=self._file("pop-state"), policy=str(self.policy),
             interception={"ca_certificate": self._file("ca/ca.crt"), "ca_key": self._file("ca/ca.key"),
                           "chain": self._file("ca/root.crt")},
             origin={"resolve": resolve, "trust": str(self.authority)},
@@ -100,7 +102,7 @@ class Demo:
             pops=[{"name": "pop-quickstart", "address": tunnel, "control": control, "tls": self._tls(DEVICE)}])
         self.client.start()
         self.console = f"http://{self._listener(self.store, 'http')}"
-        self.token = self._sluicectl("token", "create", "quickstart", "--scope", "read,export").strip()
+        self.token = self._sluicectl("token", "create", "quickstart", "--scope", "admin").strip()
         self.report.line(f"event store  ingest {self.store.ingest}, queries on {self.store.socket.relative_to(ROOT)}")
         self.report.line(f"console      {self.console}/#token={self.token}")
         self.report.line(f"PoP          tunnel {tunnel}, control {control}, explicit proxy "

@@ -184,7 +184,7 @@ HttpResponse Api::tail(const HttpRequest& request, const Caller& caller) {
   }
   audit_.read(caller.name, "tail", message.query(), options_.now_ms());
   HttpResponse response;
-  response.content_type = "text/event-stream; charset=utf-8";
+  response.content_type = "text/event-stream";  // exactly: the library would compress, and so delay, any other
   response.headers.emplace_back("X-Accel-Buffering", "no");  // a proxy between must not collect it
   response.lasting = true;
   response.stream = std::make_unique<TailStream>(

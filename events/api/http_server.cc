@@ -48,6 +48,7 @@ struct HttpServer::Impl {
   StreamPool pool;
   Handler handler;
   std::thread thread;
+  socket_t listening = INVALID_SOCKET;
 
   void answer(const httplib::Request& from, httplib::Response& to) {
     HttpResponse response = handler(request_of(from));
@@ -98,8 +99,9 @@ base::Result<std::unique_ptr<HttpServer>> HttpServer::start(const base::Endpoint
     impl.server = std::make_unique<httplib::Server>();
   }
   httplib::Server& server = *impl.server;
-  server.set_tcp_nodelay(true);                    // else every answer waits 40 ms for a delayed acknowledgement
-  server.set_socket_options([](socket_t socket) {  // the default would let two programs share the port
+  server.set_tcp_nodelay(true);                         // else every answer waits 40 ms for a delayed acknowledgement
+  server.set_socket_options([&impl](socket_t socket) {  // the default would let two programs share the port
+    impl.listening = socket;
     const int on = 1;
     (void)setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   });
@@ -135,6 +137,8 @@ base::Result<std::unique_ptr<HttpServer>> HttpServer::start(const base::Endpoint
     port = -1;
   }
   if (port <= 0) return base::Error{"http cannot listen on " + address.to_string()};
+  // The library lets five wait, fewer than the connections of one browser; asking again changes that.
+  (void)::listen(impl.listening, listen_backlog);
   http->address_ = base::Endpoint{address.address, static_cast<uint16_t>(port)};
   impl.thread = std::thread([&server] { server.listen_after_bind(); });
   while (!server.is_running()) std::this_thread::yield();  // stop() before this would be lost

@@ -10,6 +10,7 @@ namespace sluice::api {
 constexpr size_t request_threads = 32;
 // Connections that wait for a thread; then the kernel's queue fills, and further clients wait there.
 constexpr size_t connections_waiting_max = 256;
+constexpr int listen_backlog = 256;  // connections that wait there
 // Live tails: each has a thread while it lasts.
 constexpr size_t lasting_streams_max = 128;
 constexpr int retry_seconds = 2;  // told to a client that came in vain

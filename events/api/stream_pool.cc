@@ -1,5 +1,6 @@
 #include "events/api/stream_pool.h"
 
+#include <system_error>
 #include <utility>
 
 #include "events/api/limits.h"
@@ -10,7 +11,7 @@ void StreamPool::enqueue(std::function<void()> job) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return stopping_ || jobs_.size() < connections_waiting_max; });
   jobs_.push_back(std::move(job));
-  if (busy_ == threads_.size()) add_thread();
+  add_thread();
   changed_.notify_all();
 }
 
@@ -29,7 +30,7 @@ bool StreamPool::begin_stream() {
   const std::lock_guard lock(mutex_);
   if (streams_ >= lasting_streams_max) return false;
   ++streams_;
-  if (!jobs_.empty() && busy_ == threads_.size()) add_thread();
+  add_thread();
   changed_.notify_all();
   return true;
 }
@@ -39,8 +40,16 @@ void StreamPool::end_stream() {
   --streams_;
 }
 
+// Waiting jobs that no idle thread is going to take get a new one. A connection holds its thread while it is kept
+// alive, so one that is queued behind others would wait for seconds.
 void StreamPool::add_thread() {
-  if (!stopping_ && threads_.size() < request_threads + streams_) threads_.emplace_back([this] { run(); });
+  const size_t idle = threads_.size() - busy_;
+  if (stopping_ || jobs_.size() <= idle || threads_.size() >= request_threads + streams_) return;
+  try {
+    threads_.emplace_back([this] { run(); });
+  } catch (const std::system_error&) {
+    // The machine refuses another thread: those that there are take the jobs, one after the other.
+  }
 }
 
 void StreamPool::run() {

@@ -30,7 +30,7 @@ class StreamPool {
 
  private:
   void run();
-  void add_thread();  // with the mutex held
+  void add_thread();  // if one is needed; with the mutex held
 
   std::mutex mutex_;
   std::condition_variable changed_;

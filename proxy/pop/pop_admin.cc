@@ -175,7 +175,7 @@ base::Result<v1::CheckPolicyResponse> Pop::check_policy(const v1::CheckPolicyReq
   }
   const std::lock_guard lock(change_mutex_);
   if (config_.message.policy().empty()) return base::Error{"this PoP has no policy"};
-  const auto chosen = desk_->from_texts(config_.message.policy(), texts_of(source), "", "");
+  const auto chosen = desk_->from_texts(config_.message.policy(), texts_of(source), "check", "check");
   if (!chosen) return chosen.error();
   const auto runtime = make_runtime(config_.message, &chosen->input);
   if (!runtime) return runtime.error();

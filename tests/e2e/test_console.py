@@ -1,4 +1,4 @@
-"""The console in a real Chromium, against a real store. console/walk.mjs walks; this feeds the store and judges."""
+"""The console in a real Chromium, against real programs. The scripts in console/ walk; this feeds them and judges."""
 import json
 import pathlib
 import shutil
@@ -6,46 +6,68 @@ import subprocess
 import tempfile
 import unittest
 
-from tests.support import events_feed, programs, web
+from tests.support import company, events_feed, programs, web
 
-WALK = pathlib.Path(__file__).with_name("console") / "walk.mjs"
+WALKS = pathlib.Path(__file__).with_name("console")
 MODULES = programs.ROOT / "events" / "console" / "node_modules" / "playwright-core"
 SECONDS_MAX = 600
 EVENTS = 700  # and one with markup, one open, a client's view of every seventh
+PICTURES = programs.BIN.parent / "console-pictures"
 
 
+@unittest.skipUnless(shutil.which("chromium") and MODULES.exists(), "needs chromium and the console's npm tree")
 class Console(unittest.TestCase):
     def setUp(self):
-        self.chromium = shutil.which("chromium")
-        if not self.chromium or not MODULES.exists():
-            self.skipTest("needs chromium and the console's npm tree")
-        directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-console-"))
-        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
-        self.store = web.WebStore(directory)
-        self.store.start()
-        self.addCleanup(self.store.program.stop)
-        events_feed.feed(self.store, EVENTS, "--open", "--script", minutes=600)
-        self.pictures = programs.BIN.parent / "console-pictures"
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-console-"))
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
 
-    def test_walk(self):
-        fed = 0
-        walk = subprocess.Popen(["timeout", str(SECONDS_MAX), "node", WALK, self.store.url,
-                                 self.store.token("read", "export"), self.chromium, self.pictures],
-                                stdout=subprocess.PIPE, text=True)
-        passed, count = [], 0
-        for line in walk.stdout:
-            told = json.loads(line)
-            if "need" in told:
-                fed += 1
-                events_feed.feed(self.store, 5, producer=900 + fed, minutes=1)
-            elif "count" in told:
-                count = told["count"]
-            else:
-                self.assertTrue(told["ok"], f"{told['name']}: {told.get('detail')}; see {self.pictures}/failed.png")
-                passed.append(told["name"])
-        walk.stdout.close()
-        self.assertEqual(walk.wait(), 0)
+    def walk(self, script, store, scopes, needs):
+        """Runs a walk; `needs` are the functions that it may ask for."""
+        with subprocess.Popen(["timeout", str(SECONDS_MAX), "node", WALKS / script, store.url, store.token(*scopes),
+                               shutil.which("chromium"), PICTURES],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as walk:
+            passed, count = [], 0
+            for line in walk.stdout:
+                told = json.loads(line)
+                if "need" in told:
+                    print(json.dumps(needs[told["need"]]()), file=walk.stdin, flush=True)
+                elif "count" in told:
+                    count = told["count"]
+                else:
+                    self.assertTrue(told["ok"], f"{told['name']}: {told.get('detail')}; see {PICTURES}/failed.png")
+                    passed.append(told["name"])
+            self.assertEqual(walk.wait(), 0)
         self.assertEqual(len(passed), count)
+
+    def test_analyst(self):
+        store = web.WebStore(self.directory)
+        store.start()
+        self.addCleanup(store.program.stop)
+        events_feed.feed(store, EVENTS, "--open", "--script", minutes=600)
+        fed = iter(range(901, 1000))
+
+        def events():
+            return events_feed.feed(store, 5, producer=next(fed), minutes=1)
+
+        self.walk("walk.mjs", store, ["read", "export"], {"events": events})
+
+    def test_administrator_blocks_an_application(self):
+        acme = company.Company(self.directory)
+        self.addCleanup(acme.close)
+
+        def fetch():
+            return acme.fetch("api.dropbox.com")
+
+        def settle():
+            return acme.wait_for_policy()
+
+        self.assertEqual(fetch(), 0)
+        acme.store.wait_for_events("host eq api.dropbox.com and action eq bypass", view="all")
+        self.walk("policy.mjs", acme.store, ["read", "admin"], {"fetch": fetch, "settle": settle})
+        blocked = acme.store.wait_for_events('host eq api.dropbox.com and policy eq "Block Dropbox"')
+        self.assertEqual({event["action"] for event in blocked}, {"block"})
+        audits = acme.store.search("record_type eq audit and observed_by eq pop-1", view="all")
+        self.assertIn("token test", {audit.get("actor") for audit in audits})
 
 
 if __name__ == "__main__":

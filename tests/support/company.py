@@ -61,7 +61,7 @@ class Company:
                    "tls": self.device_tls}])
         self.client.start()
         self.parts.append(self.client.program.stop)
-        self.wait_for_policy()
+        self.client.program.wait_for_line(r"policy .* from PoP pop-1 applied")
 
     def ctl(self, *arguments):
         done = programs.run([programs.BIN / "sluicectl", *arguments])

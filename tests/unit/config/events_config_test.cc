@@ -71,4 +71,15 @@ TEST_CASE("the HTTP interface is for loopback unless it has TLS, and then needs 
         std::string::npos);
 }
 
+TEST_CASE("PoPs have a name of their own and a socket, and need the HTTP interface") {
+  const std::string rest = std::string(smallest) + "http: {address: 127.0.0.1:0}\n";
+  const auto loaded = parse_events_config(rest + "pops: [{name: a, socket: a.sock}]\n", "/etc/sluice/e.yaml");
+  REQUIRE(loaded.ok());
+  CHECK(loaded->message.pops(0).socket() == "/etc/sluice/a.sock");
+  CHECK(error_of(rest + "pops: [{name: a}]\n").find("pops[0].socket: is required") != std::string::npos);
+  CHECK(error_of(rest + "pops: [{name: a, socket: a}, {name: a, socket: b}]\n").find("name of another PoP") !=
+        std::string::npos);
+  CHECK(error_of(std::string(smallest) + "pops: [{name: a, socket: a}]\n").find("without `http`") != std::string::npos);
+}
+
 }  // namespace sluice::config

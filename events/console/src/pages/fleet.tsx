@@ -236,7 +236,9 @@ export function FleetPage() {
                 <td>
                   <Tunnel device={device} />
                 </td>
-                <td>{device.client && [device.client.client_version, device.client.device_os].filter(Boolean).join(", ")}</td>
+                <td>
+                  {[device.client?.client_version, device.client?.device_os].filter(Boolean).join(", ")}
+                </td>
                 <td>
                   <Applied device={device} />
                 </td>

@@ -158,8 +158,8 @@ export function PolicyPage({ scopes }: { scopes: string[] }) {
       {pop && !pop.error && <PopPolicy key={pop.name} pop={pop} mayApply={scopes.includes("admin")} />}
       {pops.data?.length === 0 && (
         <p className="muted">
-          No PoP can be changed from here: name its administration socket under <code>pops</code> in the configuration of
-          sluice-events.
+          No PoP can be changed from here: name its administration socket under <code>pops</code> in the configuration
+          of sluice-events.
         </p>
       )}
     </div>

@@ -85,7 +85,7 @@ function makePlot(target: HTMLElement, data: Data, width: number, height: number
       y: { range: (_, __, max) => [0, Math.max(max, 1) * 1.05] },
     },
     axes: [
-      { ...axis, values: (_, ticks, __, ___, step) => timeTicks(ticks, step) },
+      { ...axis, size: 26, values: (_, ticks, __, ___, step) => timeTicks(ticks, step) },
       { ...axis, size: 48, values: (_, ticks) => ticks.map((tick) => (tick % 1 ? "" : formatCompact(tick))) },
     ],
     series: [{}, ...series.reverse()],
