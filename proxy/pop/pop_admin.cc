@@ -177,7 +177,7 @@ base::Result<v1::CheckPolicyResponse> Pop::check_policy(const v1::CheckPolicyReq
   if (config_.message.policy().empty()) return base::Error{"this PoP has no policy"};
   const auto chosen = desk_->from_texts(config_.message.policy(), texts_of(source), "check", "check");
   if (!chosen) return chosen.error();
-  const auto runtime = make_runtime(config_.message, &chosen->input);
+  const auto runtime = make_runtime(config_.message, &chosen->input, interception_);
   if (!runtime) return runtime.error();
   v1::CheckPolicyResponse response;
   for (const std::string& warning : (*runtime)->warnings) response.add_warnings(warning);

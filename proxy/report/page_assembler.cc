@@ -64,7 +64,8 @@ void PageAssembler::end(flow::FlowRecord& exchange, base::Time now) {
          now);
     return;
   }
-  Open* cover = has_record ? nullptr : cover_of(exchange, now);
+  Open* cover = cover_of(exchange, now);
+  if (cover != nullptr && has_record) return emit_(exchange, true, now);  // its event is out there and must end
   if (cover == nullptr && times_.rollup.count() == 0) return emit_(exchange, true, now);
   if (cover == nullptr) {
     open(rollups_, rollup_key(exchange), exchange, flow::PageBuild::kDomainRollup, now + times_.rollup, now);

@@ -10,7 +10,8 @@
 //                    +-- covered ------------> joins what covers it
 //                    +-- else ---------------> a roll-up of its domain, which collects for Times::rollup
 //
-// Every exchange is in exactly one event, and its bytes with it.
+// Every exchange is in exactly one event, and its bytes with it. One whose event is out already (the first of a
+// connection has the connection's) begins a page or roll-up, or ends alone: it is never folded.
 #include <cstdint>
 #include <functional>
 #include <list>

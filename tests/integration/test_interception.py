@@ -177,6 +177,43 @@ class Interception(cases.StackCase):
         self.store.wait_for_events("host like many and action eq allow", count=60)
 
 
+class Pages(cases.StackCase):
+    """What a page loads is one event with it; the rest is one event per domain."""
+
+    @classmethod
+    def prepare(cls):
+        temporary = tempfile.TemporaryDirectory(prefix="sluice-pages-")
+        cls.addClassCleanup(temporary.cleanup)
+        directory = pathlib.Path(temporary.name)
+        authority = certificates.Authority(directory / "origin")
+        cls.web = cls.keep(SecureWeb(*authority.issue("*.secure.test", "*.other.test")))
+        settings = interception(directory)
+        cls.root = settings["chain"]
+        return {"ports": [cls.web.port],
+                "proxy": {"interception": settings, "workers": 1, "pages": {"page_ms": 3000, "rollup_ms": 3000},
+                          "origin": {"resolve": {"secure.test": "127.0.0.1", "other.test": "127.0.0.1"},
+                                     "trust": str(authority.certificate)}}}
+
+    def curl(self, *arguments):
+        done = programs.run(["curl", "-sS", "-o", "/dev/null", "--cacert", self.root, "--proxy",
+                             "http://%s:%d" % self.proxy.address, *arguments])
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_page_and_a_rollup(self):
+        page = f"https://www.secure.test:{self.web.port}/chunked/5"  # text/html
+        parts = [part for number in range(4)
+                 for part in ("-o", "/dev/null", f"https://www.secure.test:{self.web.port}/bytes/{number}")]
+        self.curl(page, "--next", "-sS", "--cacert", self.root, "--proxy", "http://%s:%d" % self.proxy.address, "-e",
+                  page, *parts)
+        self.curl(*(part for number in range(3)
+                    for part in ("-o", "/dev/null", f"https://a.other.test:{self.web.port}/bytes/{number}")))
+        event = self.one_event("host eq www.secure.test", page_build="referer", req_cnt=5, resp_cnt=5, url=page,
+                               state="closed", content_type="text/html; charset=utf-8")
+        self.assertGreater(event["server_bytes"], 5 * 1024)
+        self.one_event("domain eq other.test", page_build="domain_rollup", req_cnt=3, host="a.other.test")
+        self.assertEqual(len(self.store.search("")), 2)
+
+
 class Wire(origins.Origin):
     """Passes connections on to the proxy and counts the bytes of both directions."""
 

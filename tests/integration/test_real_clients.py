@@ -60,12 +60,18 @@ class Files(http.server.SimpleHTTPRequestHandler):
         length = 0
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             while size := int(self.rfile.readline(), 16):
-                length += len(self.rfile.read(size))
+                length += self.swallow(size)
                 self.rfile.readline()
             self.rfile.readline()
         else:
-            length = len(self.rfile.read(int(self.headers["Content-Length"])))
+            length = self.swallow(int(self.headers["Content-Length"]))
         self.answer(str(length).encode(), "text/plain")
+
+    def swallow(self, size):
+        left = size
+        while left > 0 and (part := self.rfile.read(min(left, 65536))):
+            left -= len(part)
+        return size - left
 
     def do_GET(self):
         if self.path == "/socket":
@@ -159,7 +165,7 @@ class RealClients(cases.StackCase):
         cls.web = cls.keep(FileServer(cls.folder, *certificate))
         cls.local = cls.keep(FileServer(cls.folder, *certificate, host="127.0.0.2"))
         settings = interception(cls.directory)
-        cls.root = settings["chain"]
+        cls.root, cls.issuing = settings["chain"], settings["ca_certificate"]
         return {"ports": [cls.web.port, cls.local.port],
                 "proxy": {"interception": settings,
                           "origin": {"resolve": {"clients.test": "127.0.0.1", "localhost": "127.0.0.2"},
@@ -217,8 +223,8 @@ class RealClients(cases.StackCase):
         self.run_program("git", "-C", work, "commit", "-qm", "data", environment=settings)
         self.run_program("git", "clone", "-q", "--bare", work, self.folder / "project.git", environment=settings)
         self.run_program("git", "-C", self.folder / "project.git", "update-server-info", environment=settings)
-        self.run_program("git", "-c", f"http.proxy={self.proxy_url}", "-c", f"http.sslCAInfo={self.root}", "clone",
-                         "-q", self.url("git", "/project.git"), self.directory / "clone", environment=settings)
+        self.run_program("git", "-c", f"http.proxy={self.proxy_url}", "clone", "-q", self.url("git", "/project.git"),
+                         self.directory / "clone", environment={**settings, "GIT_SSL_CAINFO": self.root})
         self.assertEqual((self.directory / "clone" / "data").read_bytes(), (work / "data").read_bytes())
         self.seen("git.clients.test", action="allow")
 
@@ -271,12 +277,12 @@ class RealClients(cases.StackCase):
     @cases.slow
     @needs("chromium")
     def test_chromium(self):
-        key = programs.run(["sh", "-c", f"openssl x509 -in {self.root} -noout -pubkey | openssl pkey -pubin -outform "
+        key = programs.run(["sh", "-c", f"openssl x509 -in {self.issuing} -noout -pubkey | openssl pkey -pubin -outform "
                                         "der | openssl dgst -sha256 -binary | openssl base64"]).stdout.strip()
         page = self.run_program("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
                                 "--disable-background-networking", f"--user-data-dir={self.directory}/profile",
                                 f"--proxy-server={self.proxy_url}", f"--ignore-certificate-errors-spki-list={key}",
-                                "--virtual-time-budget=60000", "--dump-dom", self.url("chromium", "/page.html"),
+                                "--dump-dom", self.url("chromium", "/page.html"),
                                 seconds=180)
         self.assertIn(f'<p id="sum">{PARTS}</p>', page)
         self.seen("chromium.clients.test", action="allow")
