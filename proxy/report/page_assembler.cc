@@ -65,7 +65,8 @@ void PageAssembler::end(flow::FlowRecord& exchange, base::Time now) {
     return;
   }
   Open* cover = cover_of(exchange, now);
-  if (cover != nullptr && has_record) return emit_(exchange, true, now);  // its event is out there and must end
+  // The first exchange of a connection has the connection's event, which is out already and must end: it is not folded.
+  if (cover != nullptr && has_record) return emit_(exchange, true, now);
   if (cover == nullptr && times_.rollup.count() == 0) return emit_(exchange, true, now);
   if (cover == nullptr) {
     open(rollups_, rollup_key(exchange), exchange, flow::PageBuild::kDomainRollup, now + times_.rollup, now);
