@@ -1,7 +1,7 @@
 // The whole flow: bytes choose inputs as a driver could give them; the actions must keep the rules of flow/io.h.
 // Input: a byte of options (32: this PoP decrypts; 16: a connection that was turned over to us; 8: a tunnel; then a
-// byte with the number of bytes behind the CONNECT, which stand at the end), then pairs of (kind, argument) bytes; kinds
-// that carry bytes take `argument` bytes that follow.
+// byte with the number of bytes behind the CONNECT, which stand at the end), then pairs of (kind, argument) bytes;
+// kinds that carry bytes take `argument` bytes that follow.
 #include <algorithm>
 #include <cstdint>
 #include <memory>
