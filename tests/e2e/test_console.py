@@ -63,7 +63,8 @@ class Console(unittest.TestCase):
 
         self.assertEqual(fetch(), 0)
         acme.store.wait_for_events("host eq api.dropbox.com and action eq bypass", view="all")
-        self.walk("policy.mjs", acme.store, ["read", "admin"], {"fetch": fetch, "settle": settle})
+        self.walk("policy.mjs", acme.store, ["read", "admin"],
+                  {"fetch": fetch, "settle": settle, "port": lambda: acme.origin.port})
         blocked = acme.store.wait_for_events('host eq api.dropbox.com and policy eq "Block Dropbox"')
         self.assertEqual({event["action"] for event in blocked}, {"block"})
         audits = acme.store.search("record_type eq audit and observed_by eq pop-1", view="all")

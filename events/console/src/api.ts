@@ -129,6 +129,7 @@ export interface PolicyVersion {
 }
 export interface FlowQuestion {
   host: string;
+  port: number;
   user: string;
   process: string;
   layer: string;

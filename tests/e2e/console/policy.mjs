@@ -15,6 +15,7 @@ check("the active policy is shown", async () => {
 check("explain says that Dropbox passes", async () => {
   const explain = page.getByRole("region", { name: "Explain" });
   await explain.getByLabel("Host").fill("api.dropbox.com");
+  await explain.getByLabel("Port").fill(String(await ask("port")));
   await explain.getByLabel("Process").fill("dropbox");
   await explain.getByRole("button", { name: "Explain" }).click();
   await explain.getByLabel("Explanation").getByText(/verdict {2}bypass: the flow goes direct/).waitFor();

@@ -27,7 +27,8 @@ check("token opens the console", async () => {
 
 check("first screen answers without typing", async () => {
   await totalIs("701");
-  await page.getByRole("complementary", { name: "Facets" }).getByRole("button", { name: "Dropbox", exact: true }).waitFor();
+  const facets = page.getByRole("complementary", { name: "Facets" });
+  await facets.getByRole("button", { name: "Dropbox", exact: true }).waitFor();
   await page.getByText(/1 gap/).waitFor();
   await picture("events-light");
 });

@@ -4,10 +4,13 @@ import { api, PolicySource, Pop } from "../api";
 
 // Asks the PoP what its policy, or the proposed change of it, would do with a flow.
 export function PolicyExplain({ pop, proposal }: { pop: Pop; proposal: PolicySource | null }) {
-  const [flow, setFlow] = useState({ host: "", process: "", user: "", layer: "" });
+  const [flow, setFlow] = useState({ host: "", port: "443", process: "", user: "", layer: "" });
   const [proposed, setProposed] = useState(false);
   const explain = useMutation({
-    mutationFn: () => api.checkPolicy(pop.name, proposed && proposal ? proposal : undefined, flow),
+    mutationFn: () => api.checkPolicy(pop.name, proposed && proposal ? proposal : undefined, {
+        ...flow,
+        port: Number(flow.port) || 0,
+      }),
   });
   const field = (name: keyof typeof flow, label: string, required = false) => (
     <label>
@@ -31,6 +34,7 @@ export function PolicyExplain({ pop, proposal }: { pop: Pop; proposal: PolicySou
       <p className="muted">What would be done with a flow, rule by rule.</p>
       <form className="fields" onSubmit={ask}>
         {field("host", "Host", true)}
+        {field("port", "Port")}
         {field("process", "Process")}
         {field("user", "User")}
         <label>
