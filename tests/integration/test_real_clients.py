@@ -277,8 +277,8 @@ class RealClients(cases.StackCase):
     @cases.slow
     @needs("chromium")
     def test_chromium(self):
-        key = programs.run(["sh", "-c", f"openssl x509 -in {self.issuing} -noout -pubkey | openssl pkey -pubin "
-                                        "-outform der | openssl dgst -sha256 -binary | openssl base64"]).stdout.strip()
+        public_key = f"openssl x509 -in {self.issuing} -noout -pubkey | openssl pkey -pubin -outform der"
+        key = programs.run(["sh", "-c", public_key + " | openssl dgst -sha256 -binary | openssl base64"]).stdout.strip()
         page = self.run_program("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
                                 "--disable-background-networking", f"--user-data-dir={self.directory}/profile",
                                 f"--proxy-server={self.proxy_url}", f"--ignore-certificate-errors-spki-list={key}",

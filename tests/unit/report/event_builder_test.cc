@@ -254,6 +254,7 @@ TEST_CASE("an exchange is a page of its own") {
   record.exchange->user_agent = "probe/1";
   record.exchange->content_type = "text/html";
   record.exchange->status = 200;
+  record.exchange->responses = 1;
   built.build(record);
   const auto& event = built.event;
   CHECK(event.type() == events::v1::TYPE_PAGE);
@@ -270,6 +271,7 @@ TEST_CASE("an exchange is a page of its own") {
   CHECK(event.resp_cnt() == 1);
   CHECK(event.close_reason() == events::v1::CLOSE_REASON_COMPLETED);
   record.exchange->status = 0;
+  record.exchange->responses = 0;
   built.build(record);
   CHECK(event.resp_cnt() == 0);
 }
