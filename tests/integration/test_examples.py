@@ -42,7 +42,7 @@ class Examples(unittest.TestCase):
             text = (DEPLOY / "examples" / name).read_text()
             for start in ("# tls:", "# resolve:", "# dns_servers:"):
                 text = text.replace(f"\n{start}", f"\n {start[1:]}")
-            for start in ("- {name: ", "   tls: {", "control:", "  address:", "  tls: {", "policy:"):
+            for start in ("- {name: ", "   tls: {", "control:", "  address:", "  tls: {", "policy:", "pops:"):
                 text = text.replace(f"\n# {start}", f"\n{start}")
             (self.directory / name).write_text(text)
             self.check(self.directory / name)

@@ -184,7 +184,11 @@ class RealClients(cases.StackCase):
         return done.stdout
 
     def seen(self, host, **expected):
-        events = wait.until(lambda: self.store.search(f"host eq {host} and type eq page"), f"events of {host}")
+        def ended():
+            events = self.store.search(f"host eq {host} and type eq page")
+            return events if all(event["state"] != "open" for event in events) else None
+
+        events = wait.until(ended, f"ended events of {host}")
         for event in events:
             self.assertEqual({name: event.get(name) for name in expected}, expected, event)
         return events
