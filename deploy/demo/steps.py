@@ -74,7 +74,8 @@ class Demo:
     def start(self):
         self.report.step("Start event store, PoP and steering client")
         resolve = {"dropbox.com": "127.0.0.1"}
-        self.store = stack.Store(HOME, tenant="acme",
+        self.store = stack.Store(HOME, tenant="acme", http={"address": self._address(8447)},
+                                 pops=[{"name": "pop-quickstart", "socket": self._file("admin.sock")}],
                                  ingest={"tls": self._tls("store"), "relays": ["pop"]})
         self.store.start()
         device_facing = {"certificate": self._file("pop.crt"), "key": self._file("pop.key"),
@@ -84,7 +85,8 @@ class Demo:
             listeners=[{"name": "explicit", "kind": "explicit", "address": self._address(3128)},
                        {"name": "tunnel", "kind": "tunnel", "address": self._address(8443), "tls": device_facing}],
             control={"address": self._address(8444), "tls": device_facing},
-            health={"address": self._address(9900)}, policy=str(self.policy), origin={"resolve": resolve},
+            health={"address": self._address(9900)}, admin={"socket": self._file("admin.sock")},
+            state=self._file("pop-state"), policy=str(self.policy), origin={"resolve": resolve},
             events={"tls": self._tls("pop-producer")})
         self.proxy.start()
         tunnel, control = (self._listener(self.proxy, name) for name in ("tunnel", "control"))
@@ -94,7 +96,10 @@ class Demo:
             events={"address": control, "tls": self._tls(DEVICE)},
             pops=[{"name": "pop-quickstart", "address": tunnel, "control": control, "tls": self._tls(DEVICE)}])
         self.client.start()
+        self.console = f"http://{self._listener(self.store, 'http')}"
+        self.token = self._sluicectl("token", "create", "quickstart", "--scope", "admin").strip()
         self.report.line(f"event store  ingest {self.store.ingest}, queries on {self.store.socket.relative_to(ROOT)}")
+        self.report.line(f"console      {self.console}/#token={self.token}")
         self.report.line(f"PoP          tunnel {tunnel}, control {control}, explicit proxy "
                          f"{self._listener(self.proxy, 'explicit')}, metrics http://%s:%d" % self.proxy.health)
         self.report.done(f"client       local proxy %s:%d, as device {DEVICE} of {USER}" % self.client.address)
@@ -168,6 +173,9 @@ class Demo:
             f"build/release/bin/sluicectl explain --policy {self.policy.relative_to(ROOT)} --process dropbox "
             f"--platform linux --host {API_HOST} --port 443 --layer client",
             "curl http://%s:%d/metrics" % self.proxy.health,
+            f"curl -H 'Authorization: Bearer {self.token}' "
+            f"'{self.console}/api/sluice/v1/events/search?query=action+eq+block'",
+            f"in a browser: {self.console}/#token={self.token}",
         ]))
         while True:
             signal.pause()

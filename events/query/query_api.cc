@@ -55,11 +55,13 @@ Answer<Metric> metric_of(const v1::Metric& asked) {
   metric.field = *field;
   switch (asked.kind()) {
     case v1::Metric::KIND_SUM: metric.kind = Metric::Kind::kSum; break;
+    case v1::Metric::KIND_MAX: metric.kind = Metric::Kind::kMax; break;
     case v1::Metric::KIND_DISTINCT: metric.kind = Metric::Kind::kDistinct; return metric;
     case v1::Metric::KIND_PERCENTILE: metric.kind = Metric::Kind::kPercentile; break;
-    default: return invalid("a metric is count, sum, distinct or percentile");
+    default: return invalid("a metric is count, sum, max, distinct or percentile");
   }
-  if (!is_number(**field)) return invalid("a sum or percentile needs a number, and " + asked.field() + " is none");
+  if (!is_number(**field))
+    return invalid("a sum, maximum or percentile needs a number, and " + asked.field() + " is none");
   if (metric.kind == Metric::Kind::kPercentile) {
     metric.percentile = asked.percentile();
     if (!(metric.percentile > 0 && metric.percentile < 100)) return invalid("a percentile is above 0 and below 100");

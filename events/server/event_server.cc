@@ -4,10 +4,14 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "events/console/console.h"
+#include "events/ingest/bind_reason.h"
 #include "events/query/query_service.h"
+#include "events/server/pop_clients.h"
 #include "events/store/sqlite_store.h"
 #include "proxy/base/file.h"
 #include "proxy/base/time.h"
@@ -77,12 +81,41 @@ base::Status EventServer::start_parts() {
     health_ = std::move(health).value();
     spdlog::info("health listening on {}", health_->address().to_string());
   }
+  if (config.has_http()) {
+    if (base::Status status = start_http(); !status.ok()) return status;
+  }
   retention_days_ = config.store().sqlite().retention_days();
   retention_ = std::thread([this] { run_retention(); });
   return base::Unit{};
 }
 
+base::Status EventServer::start_http() {
+  const config::v1::Http& http = config_.message.http();
+  api::ApiOptions options;
+  options.name = config_.message.name();
+  options.export_directory = config_.message.store().sqlite().directory() + "/exports";
+  options.access.tokens_optional = http.tokens() == "optional";
+  options.requests_per_second = http.requests_per_second();
+  options.console = console::find_file;
+  options.pops = make_pop_clients(config_.message);
+  options.now_ms = [] { return base::epoch_ms(base::wall_now()); };
+  api_ = std::make_unique<api::Api>(*store_, *registry_, std::move(options));
+  std::optional<api::HttpTls> tls;
+  if (http.has_tls()) tls = api::HttpTls{http.tls().certificate(), http.tls().key()};
+  const base::Endpoint endpoint = config::endpoint_of(http.address());
+  auto server =
+      api::HttpServer::start(endpoint, tls, [this](const api::HttpRequest& request) { return api_->handle(request); });
+  if (!server.ok()) {
+    const std::string reason = ingest::bind_reason(endpoint);
+    return base::Error{server.error().message + (reason.empty() ? "" : ": " + reason)};
+  }
+  http_ = std::move(server).value();
+  spdlog::info("{} listening on {}", tls ? "https" : "http", http_->address().to_string());
+  return base::Unit{};
+}
+
 EventServer::~EventServer() {
+  if (api_) api_->stop();
   if (ingest_) ingest_->stop();
   {
     const std::lock_guard lock(mutex_);
@@ -90,6 +123,7 @@ EventServer::~EventServer() {
   }
   wake_.notify_all();
   if (retention_.joinable()) retention_.join();
+  http_.reset();
   query_.reset();
   health_.reset();
   ingest_.reset();

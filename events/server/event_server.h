@@ -1,11 +1,14 @@
 #pragma once
-// EventServer: the parts of sluice-events, started and stopped in order: store, ingest, query, health, retention.
+// EventServer: the parts of sluice-events, started and stopped in order: store, ingest, query, health,
+// HTTP, retention.
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <thread>
 
+#include "events/api/api.h"
+#include "events/api/http_server.h"
 #include "events/ingest/ingest_server.h"
 #include "events/server/health.h"
 #include "events/server/query_server.h"
@@ -31,6 +34,7 @@ class EventServer {
  private:
   explicit EventServer(config::LoadedEvents config) : config_(std::move(config)) {}
   base::Status start_parts();
+  base::Status start_http();
   void run_retention();
 
   config::LoadedEvents config_;
@@ -39,6 +43,8 @@ class EventServer {
   std::unique_ptr<ingest::IngestServer> ingest_;
   std::unique_ptr<QueryServer> query_;
   std::unique_ptr<Health> health_;
+  std::unique_ptr<api::Api> api_;
+  std::unique_ptr<api::HttpServer> http_;
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -18,6 +18,7 @@ struct Metric {
     kSum,         // of a number
     kDistinct,    // values of a field; exact up to distinct_exact_max, above within 2 %
     kPercentile,  // of a number, within 1 %
+    kMax,         // of a number
   };
   Kind kind = Kind::kCount;
   const Field* field = nullptr;  // all but kCount

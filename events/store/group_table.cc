@@ -123,6 +123,7 @@ void GroupTable::add(int64_t timestamp, const std::vector<ColumnValue>& values) 
     switch (grouping_.metrics[i].kind) {
       case Metric::Kind::kCount: sums->values[i] += 1; break;
       case Metric::Kind::kSum: sums->values[i] += number_of(values[column]); break;
+      case Metric::Kind::kMax: sums->values[i] = std::max(sums->values[i], number_of(values[column])); break;
       case Metric::Kind::kDistinct:
         if (!is_empty(values[column])) sums->distinct[i].add(raw_text(values[column]));
         break;

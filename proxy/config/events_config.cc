@@ -1,5 +1,7 @@
 #include "proxy/config/events_config.h"
 
+#include <set>
+
 #include "proxy/base/file.h"
 #include "proxy/config/checks.h"
 #include "proxy/config/limits.h"
@@ -12,6 +14,39 @@ namespace {
 void check_query(Checks& checks, v1::QueryServer& query) {
   if (query.socket().empty()) return checks.problem("query.socket", "is required; write the name of a unix socket");
   query.set_socket(checks.socket("query.socket", query.socket()));
+}
+
+void check_http(Checks& checks, v1::Http& http) {
+  const auto endpoint = checks.endpoint("http.address", http.address(), Checks::Port::kAnyFree);
+  const bool local = !endpoint || is_loopback(endpoint->address);
+  http.set_tokens(checks.word("http.tokens", http.tokens(), {"required", "optional"}));
+  http.set_requests_per_second(
+      checks.number32("http.requests_per_second", http.requests_per_second(), {4, 1, http_requests_per_second_max}));
+  if (http.has_tls()) {
+    http.mutable_tls()->set_certificate(checks.readable_file("http.tls.certificate", http.tls().certificate()));
+    http.mutable_tls()->set_key(checks.readable_file("http.tls.key", http.tls().key()));
+  } else if (!local) {
+    checks.problem("http.address", "is not loopback, so http.tls is required");
+  }
+  if (!local && http.tokens() == "optional") {
+    checks.problem("http.tokens", "can be optional on loopback only; write required, or leave it out");
+  }
+}
+
+void check_pops(Checks& checks, v1::Events& events) {
+  std::set<std::string> seen;
+  for (int i = 0; i < events.pops_size(); ++i) {
+    v1::PopAdmin& pop = *events.mutable_pops(i);
+    const std::string path = "pops[" + std::to_string(i) + "]";
+    checks.name(path + ".name", pop.name());
+    if (!seen.insert(pop.name()).second) checks.problem(path + ".name", "is the name of another PoP too");
+    if (pop.socket().empty()) {
+      checks.problem(path + ".socket", "is required; write the `admin.socket` of that sluice-proxy");
+    } else {
+      pop.set_socket(checks.socket(path + ".socket", pop.socket()));
+    }
+    if (!events.has_http()) checks.problem(path, "means nothing without `http`, which shows it");
+  }
 }
 
 void check_store(Checks& checks, v1::Store& store) {
@@ -39,6 +74,8 @@ void check_events(Checks& checks, v1::Events& events) {
   }
   if (events.has_query()) check_query(checks, *events.mutable_query());
   if (events.has_health()) checks.endpoint("health.address", events.health().address(), Checks::Port::kAnyFree);
+  if (events.has_http()) check_http(checks, *events.mutable_http());
+  check_pops(checks, events);
   check_store(checks, *events.mutable_store());
   checks.log(*events.mutable_log());
 }

@@ -31,6 +31,8 @@ constexpr uint64_t spool_bytes_min = uint64_t{1} << 20;
 constexpr uint64_t client_log_bytes_min = uint64_t{64} << 10;
 constexpr uint32_t client_logs_kept_max = 1'000;
 constexpr uint32_t retention_days_max = 36'500;
+// Of one collector: more than this would not limit anything.
+constexpr uint32_t http_requests_per_second_max = 1'000;
 // sun_path of a unix socket address without its terminating zero.
 constexpr size_t unix_socket_path_bytes_max = 107;
 // Names go into events, metrics and the proxy-status header.

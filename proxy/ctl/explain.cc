@@ -144,9 +144,9 @@ int explain_config(const Options& options) {
 int explain(const Options& options) {
   if (options.policy.policy.empty()) return explain_config(options);
   PolicyQuestion question = options.policy;
-  question.host = options.host;
-  question.port = options.port;
-  question.source = options.source;
+  question.flow.host = options.host;
+  question.flow.port = options.port;
+  question.flow.source = options.source;
   return explain_policy(question);
 }
 
@@ -156,17 +156,17 @@ void add_policy_options(CLI::App& command, PolicyQuestion& question, CLI::Option
   const auto add = [&](const char* name, std::string& value, const char* what) {
     return command.add_option(name, value, what)->needs(policy);
   };
-  add("--layer", question.layer, "client or pop; default: both")->check(CLI::IsMember({"client", "pop"}));
-  add("--process", question.process, "base name of the program, as a steering client sees it");
-  add("--process-path", question.process_path, "full path of the program");
-  question.platform = "linux";
-  add("--platform", question.platform, "of the program")
+  add("--layer", question.flow.layer, "client or pop; default: both")->check(CLI::IsMember({"client", "pop"}));
+  add("--process", question.flow.process, "base name of the program, as a steering client sees it");
+  add("--process-path", question.flow.process_path, "full path of the program");
+  question.flow.platform = "linux";
+  add("--platform", question.flow.platform, "of the program")
       ->check(CLI::IsMember({"windows", "macos", "linux"}))
       ->capture_default_str();
-  add("--user", question.user, "user of the flow");
-  add("--address", question.address, "address of the origin");
-  CLI::Option* method = add("--method", question.method, "method of a request in the flow");
-  add("--path", question.path, "path of the request")->needs(method);
+  add("--user", question.flow.user, "user of the flow");
+  add("--address", question.flow.address, "address of the origin");
+  CLI::Option* method = add("--method", question.flow.method, "method of a request in the flow");
+  add("--path", question.flow.path, "path of the request")->needs(method);
 }
 
 }  // namespace

@@ -72,6 +72,12 @@ grpc::ServerUnaryReactor* AdminService::RollbackPolicy(grpc::CallbackServerConte
   return answer(context, response, pop_.rollback_policy(*request));
 }
 
+grpc::ServerUnaryReactor* AdminService::CheckPolicy(grpc::CallbackServerContext* context,
+                                                    const v1::CheckPolicyRequest* request,
+                                                    v1::CheckPolicyResponse* response) {
+  return answer(context, response, pop_.check_policy(*request));
+}
+
 grpc::ServerUnaryReactor* AdminService::PolicyHistory(grpc::CallbackServerContext* context,
                                                       const v1::PolicyHistoryRequest*,
                                                       v1::PolicyHistoryResponse* response) {

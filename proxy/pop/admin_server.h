@@ -32,6 +32,9 @@ class AdminService : public control::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* RollbackPolicy(grpc::CallbackServerContext* context,
                                            const control::v1::RollbackPolicyRequest* request,
                                            control::v1::ApplyPolicyResponse* response) override;
+  grpc::ServerUnaryReactor* CheckPolicy(grpc::CallbackServerContext* context,
+                                        const control::v1::CheckPolicyRequest* request,
+                                        control::v1::CheckPolicyResponse* response) override;
   grpc::ServerUnaryReactor* PolicyHistory(grpc::CallbackServerContext* context,
                                           const control::v1::PolicyHistoryRequest* request,
                                           control::v1::PolicyHistoryResponse* response) override;

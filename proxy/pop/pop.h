@@ -38,6 +38,7 @@ class Pop {
   control::v1::ListBypassesResponse bypasses() const;
   base::Result<control::v1::ApplyPolicyResponse> apply_policy(const control::v1::ApplyPolicyRequest& request);
   base::Result<control::v1::ApplyPolicyResponse> rollback_policy(const control::v1::RollbackPolicyRequest& request);
+  base::Result<control::v1::CheckPolicyResponse> check_policy(const control::v1::CheckPolicyRequest& request);
   base::Result<control::v1::PolicyHistoryResponse> policy_history() const;
   // Version `number` of the history; 0 is what is in force.
   base::Result<control::v1::PolicySource> policy_source(uint64_t number) const;

@@ -5,6 +5,7 @@
 #include <array>
 #include <ctime>
 
+#include "proxy/explain/explain.h"
 #include "proxy/pop/limits.h"
 #include "proxy/pop/pop.h"
 
@@ -27,6 +28,28 @@ std::string utc(int64_t epoch_ms) {
   gmtime_r(&seconds, &parts);
   std::array<char, 32> text{};
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+std::vector<config::PolicyText> texts_of(const v1::PolicySource& source) {
+  std::vector<config::PolicyText> texts;
+  for (const auto& file : source.files()) texts.push_back({file.name(), file.text()});
+  return texts;
+}
+
+explain::Question question_of(const v1::FlowQuestion& flow) {
+  explain::Question question;
+  question.host = flow.host();
+  question.port = flow.port() == 0 ? uint16_t{443} : static_cast<uint16_t>(std::min<uint32_t>(flow.port(), 65'535));
+  question.source = flow.source().empty() ? "127.0.0.1" : flow.source();
+  question.address = flow.address();
+  question.user = flow.user();
+  question.process = flow.process();
+  question.process_path = flow.process_path();
+  question.platform = flow.platform();
+  question.layer = flow.layer();
+  question.method = flow.method();
+  question.path = flow.path();
+  return question;
 }
 
 }  // namespace
@@ -121,15 +144,36 @@ base::Result<v1::ApplyPolicyResponse> Pop::apply_policy(const v1::ApplyPolicyReq
   const std::lock_guard lock(change_mutex_);
   const std::string& configured = config_.message.policy();
   if (configured.empty()) return base::Error{"this PoP has no `policy` in its configuration, which it would replace"};
-  std::vector<config::PolicyText> texts;
-  for (const auto& file : request.source().files()) texts.push_back({file.name(), file.text()});
-  return bring_in("policy apply", desk_->from_texts(configured, std::move(texts), request.actor(), request.reason()));
+  return bring_in("policy apply",
+                  desk_->from_texts(configured, texts_of(request.source()), request.actor(), request.reason()));
 }
 
 base::Result<v1::ApplyPolicyResponse> Pop::rollback_policy(const v1::RollbackPolicyRequest& request) {
   const std::lock_guard lock(change_mutex_);
   return bring_in("policy rollback",
                   desk_->from_version(config_.message.policy(), request.number(), request.actor(), request.reason()));
+}
+
+base::Result<v1::CheckPolicyResponse> Pop::check_policy(const v1::CheckPolicyRequest& request) {
+  v1::PolicySource source = request.source();
+  if (source.files().empty()) {
+    auto active = policy_source(0);
+    if (!active) return active.error();
+    source = std::move(active).value();
+  }
+  const std::lock_guard lock(change_mutex_);
+  if (config_.message.policy().empty()) return base::Error{"this PoP has no policy"};
+  const auto chosen = desk_->from_texts(config_.message.policy(), texts_of(source), "check", "check");
+  if (!chosen) return chosen.error();
+  const auto runtime = make_runtime(config_.message, &chosen->input, interception_);
+  if (!runtime) return runtime.error();
+  v1::CheckPolicyResponse response;
+  for (const std::string& warning : (*runtime)->warnings) response.add_warnings(warning);
+  if (!request.has_flow()) return response;
+  const auto text = explain::explain(*(*runtime)->policy, question_of(request.flow()));
+  if (!text) return text.error();
+  response.set_explanation(*text);
+  return response;
 }
 
 base::Result<v1::PolicyHistoryResponse> Pop::policy_history() const {

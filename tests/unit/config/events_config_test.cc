@@ -58,4 +58,28 @@ TEST_CASE("what is wrong with a store configuration is told") {
         "/etc/sluice/e.yaml:1:32: ingest.tls.ca: is required; write the name of a file");
 }
 
+TEST_CASE("the HTTP interface is for loopback unless it has TLS, and then needs tokens") {
+  const std::string rest = smallest;
+  const auto loaded = parse_events_config(rest + "http: {address: 127.0.0.1:0}\n", "/etc/sluice/e.yaml");
+  REQUIRE(loaded.ok());
+  CHECK(loaded->message.http().tokens() == "required");
+  CHECK(loaded->message.http().requests_per_second() == 4);
+  CHECK(error_of(rest + "http: {address: 127.0.0.1:0, tokens: optional}\n") == "ok");
+  CHECK(error_of(rest + "http: {address: 0.0.0.0:80}\n").find("http.tls is required") != std::string::npos);
+  CHECK(error_of(rest + "http: {address: 0.0.0.0:80, tokens: optional}\n").find("loopback only") != std::string::npos);
+  CHECK(error_of(rest + "http: {address: 127.0.0.1:0, tls: {certificate: no, key: no}}\n").find("cannot read") !=
+        std::string::npos);
+}
+
+TEST_CASE("PoPs have a name of their own and a socket, and need the HTTP interface") {
+  const std::string rest = std::string(smallest) + "http: {address: 127.0.0.1:0}\n";
+  const auto loaded = parse_events_config(rest + "pops: [{name: a, socket: a.sock}]\n", "/etc/sluice/e.yaml");
+  REQUIRE(loaded.ok());
+  CHECK(loaded->message.pops(0).socket() == "/etc/sluice/a.sock");
+  CHECK(error_of(rest + "pops: [{name: a}]\n").find("pops[0].socket: is required") != std::string::npos);
+  CHECK(error_of(rest + "pops: [{name: a, socket: a}, {name: a, socket: b}]\n").find("name of another PoP") !=
+        std::string::npos);
+  CHECK(error_of(std::string(smallest) + "pops: [{name: a, socket: a}]\n").find("without `http`") != std::string::npos);
+}
+
 }  // namespace sluice::config

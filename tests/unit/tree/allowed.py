@@ -11,6 +11,7 @@ FOLDERS = {
     "proxy/tls": ["proxy/base"],
     "proxy/http": ["proxy/wire"],
     "proxy/policy": ["proxy/base", "proto"],
+    "proxy/explain": ["proxy/base", "proxy/policy", "proxy/wire"],
     "proxy/net": ["proxy/base"],
     "proxy/flow": ["proxy/base", "proxy/wire", "proxy/tls", "proxy/http", "proxy/policy"],
     "proxy/drive": ["proxy/base", "proxy/flow", "proxy/tls", "proxy/http", "proxy/net"],
@@ -24,7 +25,7 @@ FOLDERS = {
     "events/query": ["events/store", "proxy/base", "proxy/tls/digest.h", "proto"],
     "events/sinks": ["events/store", "proxy/base", "proto"],
     "events/api": ["events/query", "events/store", "proxy/base", "proto"],
-    "events/console": ["events/query", "proxy/base", "proto"],
+    "events/console": ["events/api", "events/query", "proxy/base", "proto"],
     "events/server": ["events/*", "proxy/base", "proxy/config", "proxy/net", "proxy/report", "proto"],
 }
 

@@ -1,0 +1,82 @@
+#include "events/api/tail_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "events/api/limits.h"
+#include "events/query/export.h"
+
+namespace sluice::api {
+
+using Clock = std::chrono::steady_clock;
+
+TailStream::TailStream(store::EventStore& store, TailSettings settings, const std::atomic<bool>& stopping)
+    : store_(store), settings_(std::move(settings)), stopping_(stopping) {
+  subscription_ = store_.subscribe(tail_queue_records_max, [bell = bell_] {
+    {
+      const std::lock_guard lock(bell->mutex);
+      bell->ringing = true;
+    }
+    bell->rung.notify_one();
+  });
+  live_from_ = subscription_->start_offset();
+  offset_ = settings_.from_offset == 0 ? live_from_ : std::min(settings_.from_offset, live_from_);
+}
+
+TailStream::~TailStream() = default;
+
+bool TailStream::next(const Write& write) {
+  std::string out;
+  if (!std::exchange(greeted_, true)) {
+    // The reader learns at once where the stream stands, so that it misses nothing even if no event ever matched.
+    out =
+        "retry: 2000\nid: " + std::to_string(offset_) + "\nevent: position\ndata: " + std::to_string(offset_) + "\n\n";
+  } else if (offset_ < live_from_) {
+    if (!catch_up(out)) return false;
+  } else {
+    {
+      std::unique_lock lock(bell_->mutex);
+      bell_->rung.wait_for(lock, tail_wait, [this] { return bell_->ringing; });
+      bell_->ringing = false;
+    }
+    take_live(out);
+  }
+  const auto now = Clock::now();
+  if (out.empty() && now - spoke_ >= tail_heartbeat) {
+    out = "id: " + std::to_string(offset_) + "\nevent: position\ndata: " + std::to_string(offset_) + "\n\n";
+  }
+  if (!out.empty()) {
+    spoke_ = now;
+    if (!write(out)) return false;
+  }
+  return !ended_ && !stopping_.load();
+}
+
+bool TailStream::catch_up(std::string& out) {
+  auto page = store_.read(offset_, tail_read_records);
+  if (!page.ok()) return false;
+  for (const auto& stored : page->records) {
+    if (stored.offset() <= live_from_ && store::matches(settings_.filter, stored.record())) append(out, stored);
+  }
+  const bool stuck = page->next_offset <= offset_;
+  offset_ = stuck || page->caught_up ? live_from_ : std::min(page->next_offset, live_from_);
+  return true;
+}
+
+void TailStream::take_live(std::string& out) {
+  const auto update = subscription_->poll();
+  for (const auto& record : update.records) {
+    const bool wanted = record->offset() == 0 ? settings_.include_open : record->offset() > offset_;
+    if (wanted && store::matches(settings_.filter, record->record())) append(out, *record);
+  }
+  if (update.skipped > 0) out += "event: skipped\ndata: " + std::to_string(update.skipped) + "\n\n";
+  offset_ = std::max(offset_, update.next_offset);
+  ended_ = update.ended;
+}
+
+void TailStream::append(std::string& out, const store::v1::StoredRecord& stored) const {
+  if (stored.offset() > 0) out += "id: " + std::to_string(stored.offset()) + '\n';
+  out += "data: " + query::to_json(stored.record()) + "\n\n";
+}
+
+}  // namespace sluice::api

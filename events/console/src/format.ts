@@ -1,0 +1,93 @@
+import type { PageEvent } from "./api";
+
+const count = new Intl.NumberFormat("en-US");
+const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+
+export const formatCount = (value: number) => count.format(value);
+export const formatCompact = (value: number) => (value < 10_000 ? count.format(value) : compact.format(value));
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  const units = ["kB", "MB", "GB", "TB", "PB"];
+  let value = bytes;
+  let unit = -1;
+  while (value >= 999.5 && unit + 1 < units.length) {
+    value /= 1_000;
+    unit += 1;
+  }
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+export function formatDuration(ms: number): string {
+  if (ms < 1_000) return `${ms} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  const seconds = Math.floor(ms / 1_000);
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ${Math.floor((seconds / 60) % 60)} min`;
+  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds / 3_600) % 24)} h`;
+}
+
+const two = (value: number) => String(value).padStart(2, "0");
+
+export function formatTime(ms: number): string {
+  const t = new Date(ms);
+  const date = `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())}`;
+  return `${date} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
+}
+export function formatTimeMs(ms: number): string {
+  return `${formatTime(ms)}.${String(ms % 1_000).padStart(3, "0")}`;
+}
+
+export function formatAgo(ms: number, now: number): string {
+  return ms === 0 ? "never" : `${formatDuration(Math.max(0, now - ms))} ago`;
+}
+
+const words: Record<string, string> = {
+  _id: "Event id",
+  srcip: "Source address",
+  srcport: "Source port",
+  dstip: "Destination address",
+  dstport: "Port",
+  dst_country: "Country",
+  userip: "User address",
+  url: "URL",
+  sni: "SNI",
+  ja4: "JA4",
+  ech: "ECH",
+  alpn: "ALPN",
+  client_bytes: "Bytes up",
+  server_bytes: "Bytes down",
+  numbytes: "Bytes",
+  duration_ms: "Duration",
+  bypass_reason_code: "Bypass reason",
+  bypass_traffic: "Bypassed",
+  observed_by: "Observed by",
+  app: "Application",
+  appcategory: "Application category",
+  process_name: "Process",
+  domain: "Site",
+};
+
+export function labelOf(field: string): string {
+  const known = words[field];
+  if (known) return known;
+  const text = field.replace(/_/g, " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+const timeFields = /(^timestamp_ms$|_time$|^cert_not_after$)/;
+
+export function textOf(record: PageEvent, field: string): string {
+  const value = field === "timestamp" ? record.timestamp_ms : record[field];
+  if (value === undefined || value === "") return "";
+  if (Array.isArray(value)) return value.join(", ");
+  if (typeof value === "string") return value;
+  if (field === "timestamp" || timeFields.test(field)) return value === 0 ? "" : formatTimeMs(value);
+  if (field.endsWith("bytes")) return formatBytes(value);
+  if (field === "duration_ms") return formatDuration(value);
+  return String(value);
+}
+
+export function wordText(word: string): string {
+  return word.replace(/_/g, " ");
+}
