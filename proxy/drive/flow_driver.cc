@@ -131,6 +131,12 @@ void FlowDriver::on_secured(flow::Input result) {
   arm();
 }
 
+void FlowDriver::on_looked_up(const flow::Resolved& answer) {
+  deliver(answer);
+  service();
+  arm();
+}
+
 void FlowDriver::authenticated(bool accepted) {
   if (closed_ || machine_->done()) return;
   deliver(flow::AuthDone{accepted});
@@ -209,7 +215,13 @@ void FlowDriver::perform(flow::Authenticate&& action) {
   host_.authenticate(*this, alive_, std::move(action.user), std::move(action.password));
 }
 
+void FlowDriver::perform(flow::Resolve&& action) {
+  lookup_ = std::make_unique<Lookup>(host_.loop, host_.resolver, *dial_settings_, std::move(action.host), *this);
+  lookup_->start();
+}
+
 void FlowDriver::perform(flow::Dial&& action) {
+  lookup_.reset();
   drop_origin();
   if (action.tunnel) {
     dialling_ = host_.dial_tunnel(std::move(action), *this);
@@ -310,6 +322,7 @@ void FlowDriver::close(CloseReason reason) {
   closed_ = true;
   host_.loop.timers().disarm(*this);
   host_.loop.not_soon(*this);
+  lookup_.reset();
   dialling_.reset();
   if (splicer_) (void)take_splicer();
   drop_unsent(Side::kClient);

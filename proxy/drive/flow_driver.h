@@ -14,6 +14,7 @@
 #include "proxy/drive/dialer.h"
 #include "proxy/drive/flow_host.h"
 #include "proxy/drive/flow_tls.h"
+#include "proxy/drive/lookup.h"
 #include "proxy/drive/splicer.h"
 #include "proxy/flow/machine.h"
 #include "proxy/net/stream.h"
@@ -33,7 +34,8 @@ class FlowDriver : private net::StreamHandler,
                    private net::Timer,
                    private net::Ready,
                    private FlowTlsOwner,
-                   public DialHandler {
+                   public DialHandler,
+                   public LookupHandler {
  public:
   // `fd` is an accepted socket, owned from here on. Null when the kernel has no room to watch it.
   static std::unique_ptr<FlowDriver> open(FlowHost& host, int fd, std::unique_ptr<flow::Machine> machine,
@@ -83,6 +85,7 @@ class FlowDriver : private net::StreamHandler,
   void on_ready() override;
   void on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone result) override;
   void on_secured(flow::Input result) override;
+  void on_looked_up(const flow::Resolved& answer) override;
 
   void deliver(flow::Input input);
   void work_through_inbox();
@@ -90,6 +93,7 @@ class FlowDriver : private net::StreamHandler,
   void perform(flow::Send&& action);
   void perform(flow::Respond&& action);
   void perform(flow::Authenticate&& action);
+  void perform(flow::Resolve&& action);
   void perform(flow::Dial&& action);
   void perform(flow::HoldRead&& action);
   void perform(flow::ReleaseRead&& action);
@@ -125,6 +129,7 @@ class FlowDriver : private net::StreamHandler,
   std::shared_ptr<const DialSettings> dial_settings_;
   std::array<End, 2> ends_;
   Responder* responder_ = nullptr;
+  std::unique_ptr<Lookup> lookup_;
   std::unique_ptr<Dialling> dialling_;
   std::unique_ptr<Splicer> splicer_;
   std::unique_ptr<FlowTls> tls_;  // of a flow that is decrypted

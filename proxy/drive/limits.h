@@ -47,6 +47,9 @@ constexpr base::Duration back_off_max{30'000};
 constexpr base::Duration demand_pause{1'000};     // a flow that asks starts a round, but not more often than this
 constexpr base::Duration failure_memory{10'000};  // a PoP that failed is tried last for this long
 
+// A client that only wants to know an address waits this long: the verdict is made without it then.
+constexpr base::Duration lookup_wait{1'000};
+
 // RFC 8305 section 8.
 constexpr base::Duration resolution_delay{50};
 constexpr base::Duration connection_attempt_delay{250};

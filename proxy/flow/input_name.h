@@ -17,6 +17,8 @@ inline constexpr const char* input_name<Reset> = "reset";
 template <>
 inline constexpr const char* input_name<AuthDone> = "auth_done";
 template <>
+inline constexpr const char* input_name<Resolved> = "resolved";
+template <>
 inline constexpr const char* input_name<DialDone> = "dial_done";
 template <>
 inline constexpr const char* input_name<OriginSecured> = "origin_secured";

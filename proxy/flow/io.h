@@ -30,6 +30,7 @@ struct ConnectRequest {
 // The client's connection is there, with all that the listener knows before its first byte. Always first.
 struct Opened {
   std::optional<base::Endpoint> original_destination;  // of a transparent listener
+  std::string learned_name;                            // of that address, by the DNS answers of this machine; "" = none
   std::shared_ptr<const TunnelEnd> tunnel;             // that brought it; null on plain listeners
   std::optional<ConnectRequest> request;               // of a tunnel; answered by Respond
   base::Chunk early;                                   // what came with that request
@@ -62,6 +63,12 @@ struct DialDone {
   base::Endpoint address;                           // of the origin; on failure the last one tried, or port 0
   std::string detail;                               // of a failure, for the client's Proxy-Status
   std::string policy{};                             // the rule of a PoP that refused (through a tunnel)
+};
+
+// Answer to Resolve: one, always.
+struct Resolved {
+  std::optional<base::IpAddress> address;  // absent: the name has none, or it was not told in time
+  bool configured = false;                 // by the operator: where we dial, not where the name lives
 };
 
 // How a handshake of ours ended.
@@ -117,7 +124,7 @@ struct PolicyChanged {
   SpliceBytes bytes;  // while splicing
 };
 
-using Input = std::variant<Opened, Received, ReadEnded, Reset, AuthDone, DialDone, OriginSecured, ClientSecured,
+using Input = std::variant<Opened, Received, ReadEnded, Reset, AuthDone, Resolved, DialDone, OriginSecured, ClientSecured,
                            SpliceEnded, Resumed, Tick, Shutdown, PolicyChanged>;
 
 // ---- actions
@@ -131,6 +138,11 @@ struct Send {
 struct Authenticate {
   std::string user;
   std::string password;
+};
+
+// Find out where a name lives, without connecting; Resolved answers.
+struct Resolve {
+  std::string host;
 };
 
 // What is sent when a flow goes through a tunnel to a PoP.
@@ -224,8 +236,8 @@ struct Close {
   CloseReason reason;
 };
 
-using Action = std::variant<Send, Respond, Authenticate, Dial, HoldRead, ReleaseRead, EndWrite, Abort, HangUp, Resume,
-                            SecureOrigin, SecureClient, Splice, Record, Announce, Close>;
+using Action = std::variant<Send, Respond, Authenticate, Resolve, Dial, HoldRead, ReleaseRead, EndWrite, Abort, HangUp,
+                            Resume, SecureOrigin, SecureClient, Splice, Record, Announce, Close>;
 
 // Actions in the order in which they must be performed.
 using Outbox = std::vector<Action>;

@@ -1,9 +1,12 @@
 #pragma once
 // SteerFlow: the machine of one flow of the steering client, from the app's first byte to the final record.
 //
-//   Greeting --asked--> Hearing --verdict--> Dialing --connected--> Splicing --ended--> Done
-//      |                   |                   |  ^ no tunnel, fail open: direct         ^
-//      +---- refused ------+------ refused ----+--+-> Refusing --app closed, 2 s --------+
+//   Greeting --a name--> Resolving --verdict: direct-------> Dialing --connected--> Peeking --> Splicing --ended-->
+//   Done
+//      | |                   +-----verdict: tunnel--+         ^ |  ^                              ^                  ^
+//      | +---an address, or captured--> Hearing <---+         | +--+ no tunnel, fail open: direct |                  |
+//      |                                   +--verdict---------+ +------ first words heard --------+                  |
+//      +------------------------ refused -----------------------+--> Refusing --app closed, 2 s ---------------------+
 //
 // Direct bypasses, drops and flows without a tunnel are recorded; tunnelled bypasses too, as the client's view of what
 // the PoP records (not primary). What is simply steered is the PoP's to record.
@@ -17,13 +20,16 @@
 #include "proxy/flow/steer_flow_dialing.h"
 #include "proxy/flow/steer_flow_greeting.h"
 #include "proxy/flow/steer_flow_hearing.h"
+#include "proxy/flow/steer_flow_peeking.h"
+#include "proxy/flow/steer_flow_resolving.h"
 #include "proxy/flow/steer_flow_splicing.h"
 
 namespace sluice::flow {
 
 class SteerFlow final : public Machine {
  public:
-  using Stages = std::variant<SteerGreeting, SteerHearing, SteerDialing, SteerSplicing, SteerRefusing, SteerDone>;
+  using Stages = std::variant<SteerGreeting, SteerResolving, SteerHearing, SteerDialing, SteerPeeking, SteerSplicing,
+                              SteerRefusing, SteerDone>;
 
   // The process, as far as it could be told, is written into record() before the first input.
   SteerFlow(std::shared_ptr<const SteerSettings> settings, const base::Endpoint& source, base::Time now,

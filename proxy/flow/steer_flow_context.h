@@ -1,6 +1,7 @@
 #pragma once
 // What the stages of a steering client's flow share: settings, the way in, and the context of one input.
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,7 +32,9 @@ struct Way {
   enum class In : uint8_t { kTransparent, kConnect, kSocks, kPlainRequest };
   In in = In::kTransparent;
   bool granted = false;  // nothing stands between the app and its origin any more: what we send is in their language
-  wire::Authority authority;  // as asked; of a transparent flow its original destination
+  wire::Authority authority;               // as asked; of a transparent flow its original destination
+  std::string learned_name;                // what this machine's DNS answers called the address; "" = unknown
+  std::optional<base::IpAddress> address;  // that policy judges
 };
 
 // Lives on the stack of one SteerFlow::handle.

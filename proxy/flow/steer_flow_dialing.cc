@@ -30,8 +30,8 @@ void SteerDialing::dial(const SteerContext& context) {
     context.out.emplace_back(Dial{std::move(authority), nullptr});
     return;
   }
-  // The PoP resolves the name itself: what it checks is what it dials.
-  if (authority.address && !base::IpAddress::parse(record.host)) {
+  // The PoP resolves the name itself: what it checks is what it dials. What only DNS answers said is no name for it.
+  if (authority.address && record.host_source != HostSource::kDns && !base::IpAddress::parse(record.host)) {
     authority = {record.host, std::nullopt, authority.port};
   }
   auto tunnel = std::make_unique<ThroughTunnel>();
@@ -58,6 +58,10 @@ void SteerDialing::on(DialDone&& input, const SteerContext& context) {
   held_.consume(early_bytes_);
   context.flow.add_client_bytes(static_cast<int64_t>(early_bytes_));
   const Timeouts& timeouts = context.settings.timeouts;
+  if (protocol_ == policy::Protocol::kNotYet) {  // its app has not spoken yet, and goes direct
+    SteerPeeking peeking(context.now + timeouts.idle);
+    return peeking.start(std::move(held_), client_ended_, context);
+  }
   context.out.emplace_back(Splice{std::move(held_), {}, client_ended_, false, timeouts.idle, timeouts.half_open});
   context.go(SteerSplicing(context));
 }

@@ -22,7 +22,9 @@ void SteerGreeting::on(Opened&& input, const SteerContext& context) {
   context.record.host = destination.address.unmapped().to_string();
   SteerHearing hearing({.in = Way::In::kTransparent,
                         .granted = true,
-                        .authority = {context.record.host, destination.address.unmapped(), destination.port}},
+                        .authority = {context.record.host, destination.address.unmapped(), destination.port},
+                        .learned_name = std::move(input.learned_name),
+                        .address = destination.address.unmapped()},
                        std::nullopt);
   hearing.start({}, false, context);
 }
@@ -136,22 +138,20 @@ void SteerGreeting::asked(Way::In in, wire::Authority authority, const SteerCont
   record.host_source = in == Way::In::kPlainRequest ? HostSource::kHttpHost : HostSource::kConnect;
   record.destination.port = authority.port;
   if (authority.address) record.destination.address = *authority.address;
-  Way way{.in = in, .granted = false, .authority = std::move(authority)};
-  if (in == Way::In::kPlainRequest) {
-    way.granted = true;  // an answer is an HTTP response, whoever gives it
+  const std::optional<base::IpAddress> address = authority.address;
+  // Of a plain request an answer is an HTTP response, whoever gives it.
+  const bool is_request = in == Way::In::kPlainRequest;
+  Way way{.in = in, .granted = is_request, .authority = std::move(authority), .learned_name = {}, .address = address};
+  if (!address) {
+    SteerResolving resolving(std::move(way), std::move(held_));
+    return resolving.start(context);
+  }
+  if (is_request) {
     const Route route = decide_route(way, policy::Protocol::kHttp, context);
     return follow(std::move(way), route, policy::Protocol::kHttp, std::move(held_), false, context);
   }
-  if (way.authority.address) {  // the app's first words may name the host
-    SteerHearing hearing(std::move(way), std::nullopt);
-    return hearing.start(std::move(held_), false, context);
-  }
-  const Route route = decide_route(way, policy::Protocol::kNotYet, context);
-  if (route == Route::kTunnel) {  // its first words go behind our CONNECT
-    SteerHearing hearing(std::move(way), route);
-    return hearing.start(std::move(held_), false, context);
-  }
-  follow(std::move(way), route, policy::Protocol::kNotYet, std::move(held_), false, context);
+  SteerHearing hearing(std::move(way), std::nullopt);  // the app's first words may name the host
+  hearing.start(std::move(held_), false, context);
 }
 
 }  // namespace sluice::flow

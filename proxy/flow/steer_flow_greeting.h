@@ -2,11 +2,11 @@
 // SteerGreeting: how an app asks its own machine's client: HTTP CONNECT, a plain HTTP request in absolute form, SOCKS5,
 // or not at all, because the kernel brought its connection here.
 //
-//   original destination known ----------------------------------------------> SteerHearing
-//   first byte 5 --> methods --> request --+-- a name: verdict --direct------> SteerDialing
-//        |                                 |                   --tunnel, 200-> SteerHearing
-//        +--> HTTP head --> CONNECT -------+-- an address, 200 --------------> SteerHearing
-//                   +-----> plain request: verdict --------------------------> SteerDialing
+//   original destination known ----------------------------------> SteerHearing
+//   first byte 5 --> methods --> request --+-- a name -----------> SteerResolving
+//        |                                 |
+//        +--> HTTP head --> CONNECT -------+-- an address, 200 --> SteerHearing
+//                   +-----> plain request -+-- an address, verdict --> SteerDialing
 #include <optional>
 
 #include "proxy/flow/steer_flow_context.h"

@@ -39,7 +39,13 @@ void SteerHearing::start(base::Chunk held, bool client_ended, const SteerContext
   deadline_ = context.now + (!held_.empty()                             ? timeouts.client_hello
                              : client_speaks_first(way_.authority.port) ? timeouts.idle
                                                                         : silent_client_wait);
-  if (held_.empty() || !look(context)) context.go(std::move(*this));
+  if (client_ended_ && held_.empty()) return context.vanish();
+  if (!held_.empty() && look(context)) return;
+  if (client_ended_) {
+    understood({}, HostSource::kUnspecified, policy::Protocol::kOther, context);
+  } else {
+    context.go(std::move(*this));
+  }
 }
 
 void SteerHearing::on(Received&& input, const SteerContext& context) {
@@ -96,6 +102,9 @@ bool SteerHearing::understood(std::string_view host, HostSource source, policy::
   if (!named && !host.empty()) {
     record.host = host;
     record.host_source = source;
+  } else if (!named && !way_.learned_name.empty()) {
+    record.host = way_.learned_name;
+    record.host_source = HostSource::kDns;
   }
   const Route route = decided_ ? *decided_ : decide_route(way_, protocol, context);
   follow(std::move(way_), route, protocol, std::move(held_), client_ended_, context);

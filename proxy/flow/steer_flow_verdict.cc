@@ -21,7 +21,7 @@ policy::Facts facts_of(const Way& way, policy::Protocol protocol, const SteerCon
   if (!record.user.empty()) facts.user = Fact<std::string_view>::of(record.user);
   facts.source = record.source.address;
   facts.host = Fact<std::string_view>::of(record.host);
-  if (way.authority.address) facts.address = Fact<base::IpAddress>::of(*way.authority.address);
+  if (way.address) facts.address = Fact<base::IpAddress>::of(*way.address);
   facts.port = way.authority.port;
   facts.protocol = protocol;
   facts.has_ech = record.ech == Ech::kOuter || record.ech == Ech::kInner;

@@ -104,10 +104,14 @@ class Client(unittest.TestCase):
                     process_path=str(self.directory / "dropbox"), process_identity="name", action="bypass",
                     bypass_traffic="yes", bypass_layer="client", bypass_reason_code="certificate_pinned_app",
                     policy="Dropbox", policy_layer="client", client_bytes=up, server_bytes=down,
-                    dstip="127.0.0.1", dstport=self.origin.port, access_method="client")
+                    dstip="127.0.0.1", dstport=self.origin.port, access_method="client", host_source="connect",
+                    sni=host, tls_version="TLSv1.3")
+                self.assertRegex(event["ja4"], r"^t13d\d{4}h[12]_[0-9a-f]{12}_[0-9a-f]{12}$")
+                self.assertIn("http/1.1", event["alpn"])
                 self.assertEqual(event["correlation_id"], f"device-test/{event['event_id']}")
                 first, last = self.decisions(host)
                 self.assertEqual((first["state"], last["state"]), ("open", "closed"))
+                self.assertEqual((last["sni"], last["ja4"]), (host, event["ja4"]))
                 self.assertEqual((last["client_bytes"], last["server_bytes"]), (up, down))
                 self.assertEqual(last["event_id"], event["event_id"])
                 self.assertIn("process_uid", first)
@@ -166,6 +170,19 @@ class Client(unittest.TestCase):
         self.assertIn("no connection to the security service", done.stdout)
         self.assertEqual(self.origin.finished, connections)
         self.assertEqual(self.fetch("dropbox", "c.dropbox.com", client=client).returncode, 0)  # an exception passes
+
+    def test_a_name_is_judged_by_its_address(self):
+        names = {"wiki.corp.test": dns_server.Name(("10.255.1.2",)), "nowhere.corp.test": dns_server.Name(())}
+        with dns_server.DnsServer(names) as dns:
+            client = self.start_client("device-names", "closed",
+                                       direct={"dns_servers": [dns.address], "connect_timeout_ms": 300})
+            self.assertNotEqual(self.fetch("surf", "wiki.corp.test", client=client).returncode, 0)  # nobody is there
+            client.wait_for_log(f"Bypassing flow from process: surf to private ip: 10.255.1.2, Port: "
+                                f"{self.origin.port}, host: wiki.corp.test")
+            self.one_event("host eq wiki.corp.test", bypass_reason_code="private_address", dstip="10.255.1.2",
+                           action="bypass", primary="yes")
+            self.assertNotEqual(self.fetch("surf", "nowhere.corp.test", client=client).returncode, 0)
+            self.one_event("host eq nowhere.corp.test", action="block", policy="fail closed")
 
     def test_on_its_own_network_nothing_is_tunnelled(self):
         with dns_server.DnsServer({"intranet.test": dns_server.Name(("10.1.2.3",))}) as dns:

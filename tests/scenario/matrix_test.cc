@@ -74,6 +74,7 @@ std::vector<Input> every_input() {
   }
   inputs.push_back(AuthDone{true});
   inputs.push_back(AuthDone{false});
+  inputs.push_back(Resolved{});
   inputs.push_back(connected());
   inputs.push_back(failed(CloseReason::kConnectRefused));
   inputs.push_back(OriginSecured{});
@@ -101,6 +102,7 @@ bool is_unexpected(const std::string& stage, const Input& input) {
   if (secured && stage != "handshaking") {
     return stage != "relaying" || std::holds_alternative<ClientSecured>(input);
   }
+  if (std::holds_alternative<Resolved>(input)) return true;  // a PoP's flow asks for no address
   if (stage == "greeting") return dial || splice;
   if (stage == "recognizing") return auth || dial || splice;
   if (stage == "hearing") return opened || auth || dial || splice;

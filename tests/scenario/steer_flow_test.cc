@@ -14,13 +14,23 @@ using policy::Line;
 class Play : public support::BasicPlaybook<SteerFlow, SteerSettings> {
  public:
   Play(Mode mode, const std::string& policy, std::string process = "dropbox",
-       std::optional<base::Endpoint> original = std::nullopt, bool on_network = false)
-      : BasicPlaybook(mode, settings(policy, on_network), opened(original), [&process](FlowRecord& record) {
+       std::optional<base::Endpoint> original = std::nullopt, bool on_network = false, const std::string& learned = "")
+      : BasicPlaybook(mode, settings(policy, on_network), opened(original, learned), [&process](FlowRecord& record) {
           record.process_name = process;
           record.process_pid = 7;
           record.producer_id = 1;
           record.event_counter = 2;
         }) {}
+
+  // The app's request for a name, whose address is found out first.
+  Play& asks(const std::string& request, const char* address = "198.51.100.1") {
+    received(Side::kClient, request);
+    REQUIRE_FALSE(pending().empty());
+    CHECK(pending().back().starts_with("resolve "));
+    forget();
+    in(Resolved{base::IpAddress::parse(address)});
+    return *this;
+  }
 
  private:
   static SteerSettings settings(const std::string& policy, bool on_network) {
@@ -31,8 +41,9 @@ class Play : public support::BasicPlaybook<SteerFlow, SteerSettings> {
     made.on_network = on_network;
     return made;
   }
-  static Opened opened(const std::optional<base::Endpoint>& original) {
+  static Opened opened(const std::optional<base::Endpoint>& original, const std::string& learned) {
     Opened input;
+    input.learned_name = learned;
     input.original_destination = original;
     return input;
   }
@@ -71,10 +82,12 @@ std::string alert() {
 TEST_CASE("a direct bypass: asked, dialled, recorded before its first byte, spliced") {
   const Mode mode = GENERATE(Mode::kWhole, Mode::kBytewise);
   Play play(mode, policy_with("direct", "client"));
-  play.received(Side::kClient, connect_to("client.dropbox.com")).expect({"dial client.dropbox.com:443"});
+  play.asks(connect_to("client.dropbox.com")).expect({"dial client.dropbox.com:443"});
   play.in(connected_to("198.51.100.1:443"));
-  play.expect({announce(Line::kAppDirect), "record open", "send client " + established, "release client",
-               "splice up=0 down=0"});
+  play.expect({announce(Line::kAppDirect), "record open", "send client " + established, "release client"});
+  const std::string hello = hello_for("client.dropbox.com");
+  play.received(Side::kClient, hello).expect({"splice up=" + std::to_string(hello.size()) + " down=0"});
+  CHECK(play.to_origin() == hello);  // untouched
   const FlowRecord& record = play.record();
   CHECK(record.origin == Origin::kClient);
   CHECK(record.primary);
@@ -86,6 +99,11 @@ TEST_CASE("a direct bypass: asked, dialled, recorded before its first byte, spli
   CHECK(record.process_identity == ProcessIdentity::kName);
   CHECK(record.correlation_id == "laptop-7/0000000000000001-2");
   CHECK(record.host == "client.dropbox.com");
+  CHECK(record.host_source == HostSource::kConnect);
+  CHECK(record.sni == "client.dropbox.com");
+  CHECK(record.alpn == "h2,http/1.1");
+  CHECK(record.tls_version == 0x0304);
+  CHECK_FALSE(record.ja4_raw.empty());
   CHECK(record.app == "Dropbox");
   CHECK(record.destination == *base::Endpoint::parse("198.51.100.1:443"));
   play.tick({.client = 1, .server = 2}).expect({"record open"});
@@ -108,7 +126,7 @@ TEST_CASE("the line follows the app's mode, the path is the tunnel when either s
     INFO(row.mode << " " << row.at);
     const Mode mode = GENERATE(Mode::kWhole, Mode::kBytewise);
     Play play(mode, policy_with(row.mode, row.at));
-    play.received(Side::kClient, connect_to("api.dropbox.com"));
+    play.asks(connect_to("api.dropbox.com"));
     if (!row.tunnel) {
       play.expect({"dial api.dropbox.com:443"});
       play.in(connected_to("198.51.100.1:443"));
@@ -134,7 +152,7 @@ TEST_CASE("the line follows the app's mode, the path is the tunnel when either s
 
 TEST_CASE("what the PoP hears of a flow") {
   Play play(Mode::kWhole, policy_with("tunnel", "client"));
-  play.received(Side::kClient, connect_to("api.dropbox.com")).forget();
+  play.asks(connect_to("api.dropbox.com")).forget();
   flow::Outbox out;
   play.machine().handle(Received{Side::kClient, base::Chunk::copy_of(hello_for("api.dropbox.com"))}, play.now(), out);
   REQUIRE(out.size() == 1);
@@ -153,7 +171,7 @@ TEST_CASE("what the PoP hears of a flow") {
 
 TEST_CASE("what is steered is the PoP's to record: a line, no record") {
   Play play(Mode::kWhole, policy_with("direct", "client"), "firefox");
-  play.received(Side::kClient, connect_to("www.example")).expect({"send client " + established});
+  play.asks(connect_to("www.example")).expect({"send client " + established});
   play.received(Side::kClient, hello_for("www.example")).forget();
   play.in(DialDone{}).expect({announce(Line::kSteered), "release client", "splice up=0 down=0"});
   play.in(SpliceEnded{{}, CloseReason::kClientClosed}).expect({"close 1"});
@@ -191,6 +209,106 @@ TEST_CASE("a captured flow is named by its first words, and goes to its original
   other.expect({"dial 198.51.100.9:443 by tunnel early=0"});
 }
 
+TEST_CASE("a captured flow that names nobody has the name that DNS answers gave its address") {
+  const auto destination = base::Endpoint::parse("198.51.100.9:443");
+  Play direct(Mode::kWhole, policy_with("direct", "client"), "dropbox", destination, false, "client.dropbox.com");
+  direct.received(Side::kClient, "not TLS").expect({"dial 198.51.100.9:443"});
+  CHECK(direct.record().host == "client.dropbox.com");
+  CHECK(direct.record().host_source == HostSource::kDns);
+  // What the flow itself says counts more.
+  Play named(Mode::kWhole, policy_with("direct", "client"), "dropbox", destination, false, "cdn.example");
+  named.received(Side::kClient, hello_for("client.dropbox.com")).expect({"dial 198.51.100.9:443"});
+  CHECK(named.record().host_source == HostSource::kSni);
+  // The PoP is told the address: the name is only our guess.
+  Play steered(Mode::kWhole, policy_with("direct", "client"), "ssh", destination, false, "git.example");
+  steered.received(Side::kClient, "SSH-2.0-x").expect({"dial 198.51.100.9:443 by tunnel early=0"});
+  CHECK(steered.record().host == "git.example");
+}
+
+TEST_CASE("a name is judged by the address that it has") {
+  const Mode mode = GENERATE(Mode::kWhole, Mode::kBytewise);
+  // One that is private goes direct although nothing excepts its name.
+  Play intranet(mode, policy_with("direct", "client"), "firefox");
+  intranet.asks(connect_to("wiki.corp.example"), "10.1.2.3").expect({"dial wiki.corp.example:443"});
+  intranet.in(connected_to("10.1.2.3:443"))
+      .expect({announce(Line::kPrivateAddress), "record open", "send client " + established, "release client"});
+  CHECK(intranet.record().bypass_reason_code == BypassReasonCode::kPrivateAddress);
+
+  const std::string offices =
+      "tenant: acme\nsteering_configurations:\n- name: default\n  exceptions:\n"
+      "  - {name: Offices, destinations: {cidrs: [203.0.113.0/24]}}\n";
+  Play office(mode, offices, "firefox");
+  office.asks(connect_to("office.example"), "203.0.113.7").expect({"dial office.example:443"});
+  CHECK(office.record().bypass_reason_code == BypassReasonCode::kDestination);
+
+  // What goes through the tunnel has its address in the line all the same.
+  Play steered(mode, offices, "firefox");
+  steered.asks(connect_to("www.example"), "198.51.100.7").expect({"send client " + established});
+  CHECK(steered.record().destination == *base::Endpoint::parse("198.51.100.7:443"));
+  CHECK_FALSE(steered.record().dialled);
+  // And it is the PoP's to resolve.
+  steered.received(Side::kClient, hello_for("www.example"));
+  steered.expect({"dial www.example:443 by tunnel early=" + std::to_string(hello_for("www.example").size())});
+
+  // Where the operator says that a name lives, its name alone counts.
+  Play configured(mode, offices, "firefox");
+  configured.received(Side::kClient, connect_to("here.example")).expect({"resolve here.example"});
+  configured.in(Resolved{base::IpAddress::parse("127.0.0.1"), true}).expect({"send client " + established});
+  CHECK(configured.record().destination == *base::Endpoint::parse("127.0.0.1:443"));
+
+  Play unknown(mode, offices, "firefox");
+  unknown.received(Side::kClient, connect_to("office.example")).expect({"resolve office.example"});
+  unknown.in(Resolved{}).expect({"send client " + established});
+}
+
+TEST_CASE("an app that does not wait for the answer is held, not lost") {
+  Play play(Mode::kWhole, policy_with("direct", "client"), "firefox");
+  play.received(Side::kClient, connect_to("bank.example")).expect({"resolve bank.example"});
+  const std::string flood(early_bytes_max, 'x');
+  play.received(Side::kClient, flood).expect({"hold client"});
+  play.in(ReadEnded{Side::kClient});
+  play.in(Resolved{}).expect({"release client", "dial bank.example:443"});
+  play.in(connected_to("198.51.100.1:443"));
+  CHECK(play.pending().back() == "splice up=" + std::to_string(flood.size()) + " down=0 client_ended");
+  CHECK(play.to_origin() == flood);
+  play.forget();
+
+  Play gone(Mode::kWhole, policy_with("direct", "client"), "firefox");
+  gone.received(Side::kClient, connect_to("www.example")).forget();
+  gone.in(ReadEnded{Side::kClient}).expect({});
+  gone.in(Resolved{}).expect({"send client " + established, "close 1"});
+}
+
+TEST_CASE("a direct flow's first words go into the record and on unchanged, whatever they are") {
+  const auto peeking = [](Play& play) {
+    play.asks(connect_to("client.dropbox.com"));
+    play.in(connected_to("198.51.100.1:443")).forget();
+    REQUIRE(std::string(play.machine().stage_name()) == "peeking");
+  };
+  Play half(Mode::kWhole, policy_with("direct", "client"));
+  peeking(half);
+  half.received(Side::kClient, hello_for("client.dropbox.com").substr(0, 60)).expect({});
+  half.tick().expect({"splice up=60 down=0"});  // the origin may say what it thinks of it
+  Play first(Mode::kWhole, policy_with("direct", "client"));
+  peeking(first);
+  first.received(Side::kOrigin, "220 ready\r\n").expect({"splice up=0 down=11"});
+  CHECK(first.to_client() == "220 ready\r\n");
+  Play closed(Mode::kWhole, policy_with("direct", "client"));
+  peeking(closed);
+  closed.in(ReadEnded{Side::kOrigin}).expect({"splice up=0 down=0 origin_ended"});
+  Play ended(Mode::kWhole, policy_with("direct", "client"));
+  peeking(ended);
+  ended.in(ReadEnded{Side::kClient}).expect({"splice up=0 down=0 client_ended"});
+  Play silent(Mode::kWhole, policy_with("direct", "client"));
+  peeking(silent);
+  silent.tick().expect({"abort client", "abort origin", "record closed", "close 5"});
+  Play reset(Mode::kWhole, policy_with("direct", "client"));
+  peeking(reset);
+  reset.received(Side::kClient, hello_for("client.dropbox.com").substr(0, 60));
+  reset.in(Reset{Side::kClient}).expect({"abort origin", "record closed", "close 3"});
+  CHECK(reset.record().client_bytes == 60);
+}
+
 TEST_CASE("a captured flow on which nobody speaks") {
   Play spare(Mode::kWhole, policy_with("direct", "client"), "firefox", base::Endpoint::parse("198.51.100.9:443"));
   spare.tick().expect({"close 1"});
@@ -207,7 +325,7 @@ TEST_CASE("a captured flow on which nobody speaks") {
 TEST_CASE("a dropped app hears why in its own language, and nothing is dialled") {
   const Mode mode = GENERATE(Mode::kWhole, Mode::kBytewise);
   Play asked(mode, policy_with("direct", "client"), "zoom");
-  asked.received(Side::kClient, connect_to("us04web.zoom.us"));
+  asked.asks(connect_to("us04web.zoom.us"));
   asked.expect({announce(Line::kAppDropped), "record closed", "send client HTTP/1.1 403...", "end_write client"});
   CHECK(asked.record().action == Verdict::kDrop);
   CHECK(asked.record().policy == "Zoom");
@@ -221,7 +339,7 @@ TEST_CASE("a dropped app hears why in its own language, and nothing is dialled")
   CHECK(captured.record().server_bytes == tls_access_denied().size());
 
   Play plain(mode, policy_with("direct", "client"), "zoom");
-  plain.received(Side::kClient, "GET http://zoom.us/ HTTP/1.1\r\nHost: zoom.us\r\n\r\n");
+  plain.asks("GET http://zoom.us/ HTTP/1.1\r\nHost: zoom.us\r\n\r\n");
   REQUIRE(plain.pending().size() == 4);
   CHECK(plain.pending()[2].find("This connection is not allowed.") != std::string::npos);
   plain.expect({announce(Line::kAppDropped), "record closed", "send client HTTP/1.1 403...", "end_write client"});
@@ -229,7 +347,7 @@ TEST_CASE("a dropped app hears why in its own language, and nothing is dialled")
 
 TEST_CASE("without a tunnel the flow goes direct or nowhere, as the policy wants") {
   Play open(Mode::kWhole, policy_with("direct", "client", "open"), "firefox");
-  open.received(Side::kClient, connect_to("www.example")).forget();
+  open.asks(connect_to("www.example")).forget();
   const std::string hello = hello_for("www.example");
   open.received(Side::kClient, hello).forget();
   open.in(failed(CloseReason::kTunnelLost)).expect({"dial www.example:443"});
@@ -242,7 +360,7 @@ TEST_CASE("without a tunnel the flow goes direct or nowhere, as the policy wants
   CHECK(open.record().primary);
 
   Play closed(Mode::kWhole, policy_with("direct", "client", "closed"), "firefox");
-  closed.received(Side::kClient, connect_to("www.example")).forget();
+  closed.asks(connect_to("www.example")).forget();
   closed.received(Side::kClient, hello).forget();
   closed.in(failed(CloseReason::kTunnelLost));
   closed.expect({announce(Line::kNone), "record closed", alert(), "end_write client"});
@@ -252,7 +370,7 @@ TEST_CASE("without a tunnel the flow goes direct or nowhere, as the policy wants
 
   // A tunnelled bypass keeps its reason, and its line says where it went.
   Play app(Mode::kWhole, policy_with("tunnel", "client", "open"));
-  app.received(Side::kClient, connect_to("api.dropbox.com")).forget();
+  app.asks(connect_to("api.dropbox.com")).forget();
   app.received(Side::kClient, hello_for("api.dropbox.com")).forget();
   app.in(failed(CloseReason::kTunnelLost)).expect({"dial api.dropbox.com:443"});
   app.in(connected_to("198.51.100.1:443"));
@@ -264,7 +382,7 @@ TEST_CASE("without a tunnel the flow goes direct or nowhere, as the policy wants
 
 TEST_CASE("what a PoP refuses is told to the app; its own record is the PoP's") {
   Play play(Mode::kWhole, policy_with("direct", "client"), "firefox");
-  play.received(Side::kClient, connect_to("www.example")).forget();
+  play.asks(connect_to("www.example")).forget();
   play.received(Side::kClient, hello_for("www.example")).forget();
   DialDone refused = failed(CloseReason::kPolicyBlock);
   refused.policy = "Block bad";
@@ -273,14 +391,14 @@ TEST_CASE("what a PoP refuses is told to the app; its own record is the PoP's") 
   play.in(ReadEnded{Side::kClient}).expect({"close 80"});
   // An origin that cannot be reached hangs up, as it would have done.
   Play unreachable(Mode::kWhole, policy_with("direct", "client"), "firefox");
-  unreachable.received(Side::kClient, connect_to("www.example")).forget();
+  unreachable.asks(connect_to("www.example")).forget();
   unreachable.received(Side::kClient, hello_for("www.example")).forget();
   unreachable.in(failed(CloseReason::kDnsNotFound)).expect({announce(Line::kSteered), "abort client", "close 42"});
 }
 
 TEST_CASE("on its own network the client tunnels nothing") {
   Play play(Mode::kWhole, policy_with("direct", "client"), "firefox", std::nullopt, true);
-  play.received(Side::kClient, connect_to("www.example")).expect({"dial www.example:443"});
+  play.asks(connect_to("www.example")).expect({"dial www.example:443"});
   play.in(connected_to("198.51.100.1:443")).forget();
   CHECK(play.record().bypass_reason_code == BypassReasonCode::kOnNetwork);
   CHECK(play.record().primary);
@@ -288,9 +406,10 @@ TEST_CASE("on its own network the client tunnels nothing") {
 
 TEST_CASE("a bypass that is not to be logged leaves no trace") {
   Play play(Mode::kWhole, policy_with("direct", "client"), "firefox");
-  play.received(Side::kClient, connect_to("quiet.example")).expect({"dial quiet.example:443"});
+  play.asks(connect_to("quiet.example")).expect({"dial quiet.example:443"});
   play.in(connected_to("198.51.100.1:443"));
-  play.expect({"send client " + established, "release client", "splice up=0 down=0"});
+  play.expect({"send client " + established, "release client"});
+  play.received(Side::kOrigin, "220 ").expect({"splice up=0 down=4"});
   play.in(SpliceEnded{{}, CloseReason::kClientClosed}).expect({"close 1"});
 }
 
@@ -298,10 +417,10 @@ TEST_CASE("SOCKS5 and plain requests ask for the same") {
   const Mode mode = GENERATE(Mode::kWhole, Mode::kBytewise);
   Play socks(mode, policy_with("direct", "client"), "firefox");
   socks.received(Side::kClient, std::string("\x05\x01\x00", 3)).expect({"send client " + std::string("\x05\x00", 2)});
-  socks.received(Side::kClient, std::string("\x05\x01\x00\x03\x0c", 5) + "bank.example" + std::string("\x01\xbb", 2));
+  socks.asks(std::string("\x05\x01\x00\x03\x0c", 5) + "bank.example" + std::string("\x01\xbb", 2));
   socks.expect({"dial bank.example:443"});
   socks.in(connected_to("198.51.100.1:443"));
-  REQUIRE(socks.pending().size() == 5);
+  REQUIRE(socks.pending().size() == 4);
   CHECK(socks.pending()[0] == announce(Line::kException));
   CHECK(socks.pending()[2].starts_with(std::string("send client \x05\x00", 14)));
   socks.forget();
@@ -310,7 +429,10 @@ TEST_CASE("SOCKS5 and plain requests ask for the same") {
   const std::string request =
       "GET http://bank.example/a?b HTTP/1.1\r\nHost: other.example\r\nConnection: x-hop\r\nX-Hop: 1\r\nX-Mine: 2\r\n"
       "Proxy-Connection: keep-alive\r\nProxy-Authorization: Basic eA==\r\n\r\n";
-  plain.received(Side::kClient, request + "body").expect({"dial bank.example:80"});
+  plain.received(Side::kClient, request + "body");
+  CHECK(plain.pending()[0] == "resolve bank.example");
+  plain.forget();
+  plain.in(Resolved{}).expect({"dial bank.example:80"});
   plain.in(connected_to("198.51.100.1:80")).forget();
   const std::string rewritten = "GET /a?b HTTP/1.1\r\nHost: bank.example\r\nX-Mine: 2\r\nConnection: close\r\n\r\n";
   CHECK(plain.to_origin() == rewritten + "body");
@@ -339,12 +461,19 @@ TEST_CASE("no pair of stage and input breaks the rules") {
   };
   const Reach ways[] = {
       {"greeting", [](Play&) {}},
-      {"hearing", [](Play& p) { p.received(Side::kClient, connect_to("www.example")); }},
-      {"dialing", [](Play& p) { p.received(Side::kClient, connect_to("bank.example")); }},
+      {"resolving", [](Play& p) { p.received(Side::kClient, connect_to("www.example")); }},
+      {"hearing", [](Play& p) { p.asks(connect_to("www.example")); }},
+      {"dialing", [](Play& p) { p.asks(connect_to("bank.example")); }},
+      {"peeking",
+       [](Play& p) {
+         p.asks(connect_to("bank.example"));
+         p.in(connected_to("198.51.100.1:443"));
+       }},
       {"splicing",
        [](Play& p) {
-         p.received(Side::kClient, connect_to("bank.example"));
+         p.asks(connect_to("bank.example"));
          p.in(connected_to("198.51.100.1:443"));
+         p.received(Side::kClient, "x");
        }},
       {"refusing", [](Play& p) { p.received(Side::kClient, "x\r\n\r\n"); }},
   };
@@ -356,6 +485,7 @@ TEST_CASE("no pair of stage and input breaks the rules") {
       all.emplace_back(Reset{side});
     }
     all.emplace_back(AuthDone{true});
+    all.emplace_back(Resolved{});
     all.emplace_back(DialDone{});
     all.emplace_back(failed(CloseReason::kTunnelLost));
     all.emplace_back(failed(CloseReason::kConnectRefused));

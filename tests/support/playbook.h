@@ -30,6 +30,8 @@ inline std::string describe(const flow::Action& action) {
           return text;
         } else if constexpr (std::is_same_v<T, flow::Authenticate>) {
           return "authenticate " + a.user + " " + a.password;
+        } else if constexpr (std::is_same_v<T, flow::Resolve>) {
+          return "resolve " + a.host;
         } else if constexpr (std::is_same_v<T, flow::Dial>) {
           const std::string early = a.tunnel ? std::to_string(a.tunnel->early.size()) : "";
           return "dial " + a.authority.to_string() + (a.tunnel ? " by tunnel early=" + early : "");
