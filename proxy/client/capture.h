@@ -1,6 +1,6 @@
 #pragma once
 // Capture: a table in the kernel's packet filter that brings the TCP connections of this network namespace to the
-// client, and refuses QUIC, so that browsers fall back to TCP.
+// client, refuses QUIC of what is steered, so that browsers fall back to TCP, and shows it DNS answers (PacketWatch).
 //
 //   policy fails open:   the table belongs to this process; the kernel drops it when the process ends, however it ends
 //   policy fails closed: the table stays after a crash, and connections are refused; the next start, or --cleanup,
@@ -17,11 +17,18 @@ struct nft_ctx;
 
 namespace sluice::client {
 
+// How UDP 443 is refused. The kernel does not know whose it is.
+enum class QuicRules : uint8_t {
+  kAsk,     // the first packet of a connection waits for the client, which knows (needs the kernel's `queue`)
+  kRefuse,  // all of it, but to `spared_networks`
+};
+
 struct CaptureRules {
   std::vector<uint16_t> ports;
   uint16_t to_port = 0;  // where the client listens, on 127.0.0.1 and [::1]
   bool fails_open = true;
   std::vector<base::Endpoint> own_services;  // PoPs, event store: reached without a mark
+  QuicRules quic = QuicRules::kRefuse;
   std::vector<std::string> spared_networks;  // CIDRs whose UDP 443 passes
 
   bool operator==(const CaptureRules&) const = default;
@@ -42,6 +49,9 @@ class Capture {
   // Removes what a client that died has left; nothing there is fine.
   static base::Status clean_up();
 
+  // In one step: no packet meets the old rules gone and the new ones not yet there. A failure leaves the old ones.
+  base::Status replace(CaptureRules rules);
+
   const CaptureRules& rules() const { return rules_; }
 
  private:
@@ -50,11 +60,11 @@ class Capture {
   };
   using Context = std::unique_ptr<nft_ctx, Free>;
 
-  Capture(Context context, CaptureRules rules) : context_(std::move(context)), rules_(std::move(rules)) {}
+  explicit Capture(Context context) : context_(std::move(context)) {}
   static base::Status run(nft_ctx& context, const std::string& commands);
 
-  Context context_;  // its socket owns the table
-  CaptureRules rules_;
+  Context context_;     // its socket owns the table
+  CaptureRules rules_;  // without ports: none are installed
 };
 
 }  // namespace sluice::client

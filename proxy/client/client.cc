@@ -164,6 +164,8 @@ base::Status Client::start_worker() {
     auto v6 = worker_->listen_for_captured({*base::IpAddress::parse("::1"), v4->port});
     if (!v6) spdlog::warn("{}: captured IPv6 connections will be refused", v6.error().message);
     capture_port_ = v4->port;
+    if (auto status = worker_->watch_packets(); !status) return status.error();
+    quic_ = worker_->can_judge_quic() ? QuicRules::kAsk : QuicRules::kRefuse;
   }
   runtime_ = *runtime;
   worker_->start();
@@ -176,7 +178,11 @@ CaptureRules Client::capture_rules(const config::v1::Client& client, const Runti
   for (const uint32_t port : client.capture().ports()) rules.ports.push_back(static_cast<uint16_t>(port));
   rules.to_port = capture_port_;
   rules.fails_open = runtime.steering->policy->fails_open(runtime.steering->user);
-  for (const auto& pop : client.pops()) rules.own_services.push_back(config::endpoint_of(pop.address()));
+  rules.quic = quic_;
+  for (const auto& pop : client.pops()) {
+    rules.own_services.push_back(config::endpoint_of(pop.address()));
+    if (!pop.control().empty()) rules.own_services.push_back(config::endpoint_of(pop.control()));
+  }
   if (client.has_events()) rules.own_services.push_back(config::endpoint_of(client.events().address()));
   rules.spared_networks = runtime.spared_networks;
   return rules;
@@ -214,21 +220,18 @@ base::Status Client::start_control() {
 
 void Client::obey(const ReceivedPolicy& received) {
   const std::lock_guard lock(mutex_);
-  pushed_ = received.policy;
-  runtime_ = make_runtime(config_.message, {pushed_, {}, {}});
+  pushed_ = LoadedPolicy{received.policy, received.message, {}};
+  runtime_ = make_runtime(config_.message, *pushed_);
   worker_->apply(runtime_);
   generation_.store(received.generation, std::memory_order_relaxed);
-  spdlog::info("policy {} from PoP {} applied", pushed_->version(), received.pop);
+  spdlog::info("policy {} from PoP {} applied", received.policy->version(), received.pop);
   if (const auto status = recapture(); !status) spdlog::error("{}", status.error().message);
 }
 
 base::Status Client::recapture() {
-  if (capture_ == nullptr || capture_->rules() == capture_rules(config_.message, *runtime_)) return base::Unit{};
-  capture_.reset();
-  auto capture = Capture::install(capture_rules(config_.message, *runtime_));
-  if (!capture) return capture.error();
-  capture_ = std::move(*capture);
-  return base::Unit{};
+  if (capture_ == nullptr) return base::Unit{};
+  CaptureRules rules = capture_rules(config_.message, *runtime_);
+  return rules == capture_->rules() ? base::Unit{} : capture_->replace(std::move(rules));
 }
 
 // Last: before, a connection brought here would find nobody.
@@ -236,12 +239,22 @@ base::Status Client::start_capture() {
   if (capture_port_ == 0) return base::Unit{};
   const std::lock_guard lock(mutex_);
   auto capture = Capture::install(capture_rules(config_.message, *runtime_));
+  if (!capture && quic_ == QuicRules::kAsk) {
+    quic_ = QuicRules::kRefuse;
+    auto plain = Capture::install(capture_rules(config_.message, *runtime_));
+    if (plain) spdlog::warn("capture: this kernel's packet filter has no queue; QUIC is refused without asking whose");
+    capture = std::move(plain);
+  }
   if (!capture) return capture.error();
   capture_ = std::move(*capture);
   spdlog::info("capture: TCP connections of this network namespace come here; the policy fails {}",
                capture_->rules().fails_open ? "open" : "closed");
-  spdlog::info("capture: UDP 443 (QUIC) is refused for every program except to {} networks of exceptions",
-               capture_->rules().spared_networks.size());
+  if (quic_ == QuicRules::kAsk) {
+    spdlog::info("capture: UDP 443 (QUIC) of what is steered is refused, each program by policy");
+  } else {
+    spdlog::info("capture: UDP 443 (QUIC) is refused for every program except to {} networks of exceptions",
+                 capture_->rules().spared_networks.size());
+  }
   return base::Unit{};
 }
 
@@ -330,7 +343,7 @@ base::Status Client::reload() {
   const std::lock_guard lock(mutex_);
   auto runtime = load_runtime(loaded->message, generation_.load(std::memory_order_relaxed) + 1);
   if (!runtime) return refuse(runtime.error().message);
-  if (pushed_) runtime = make_runtime(loaded->message, {pushed_, {}, {}});
+  if (pushed_) runtime = make_runtime(loaded->message, *pushed_);
   announce(**runtime);
   worker_->apply(*runtime);
   runtime_ = *runtime;

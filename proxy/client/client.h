@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "proxy/base/result.h"
 #include "proxy/client/capture.h"
@@ -51,8 +52,9 @@ class Client {
   std::unique_ptr<report::SpoolRoot> spools_;
   std::unique_ptr<Worker> worker_;
   uint16_t capture_port_ = 0;  // 0: no capture
+  QuicRules quic_ = QuicRules::kRefuse;
   std::shared_ptr<const Runtime> runtime_;
-  std::shared_ptr<const policy::Policy> pushed_;  // by a PoP; null: the file holds
+  std::optional<LoadedPolicy> pushed_;  // by a PoP; absent: the file holds
   std::unique_ptr<Capture> capture_;
   std::unique_ptr<ControlClient> control_;
   std::unique_ptr<report::Shipper> shipper_;

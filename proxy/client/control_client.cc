@@ -145,7 +145,7 @@ std::string ControlClient::take(const v1::Config& config) {
   pop_ = config.pop();
   generation_ = config.generation();
   version_ = config.policy_version();
-  handlers_.on_policy({compiled->policy, pop_, generation_});
+  handlers_.on_policy({compiled->policy, config.policy(), pop_, generation_});
   return "";
 }
 

@@ -14,6 +14,7 @@
 #include "proxy/base/time.h"
 #include "proxy/policy/policy.h"
 #include "proxy/report/tls_files.h"
+#include "sluice/config/v1/policy.pb.h"
 #include "sluice/control/v1/control.pb.h"
 
 namespace grpc {
@@ -25,6 +26,7 @@ namespace sluice::client {
 // A policy that this client shall obey from now on, for new flows.
 struct ReceivedPolicy {
   std::shared_ptr<const policy::Policy> policy;  // named with the PoP's policy_version
+  config::v1::TenantPolicy message;              // that it was made of
   std::string pop;
   uint64_t generation = 0;
 };

@@ -29,6 +29,29 @@ constexpr base::Duration notice_pause{10'000};
 constexpr size_t notices_remembered_max = 256;
 constexpr uint32_t notifiers_running_max = 8;  // hook processes at a time; above, notices are dropped
 
+// What the packet filter shows: DNS over UDP fits into one packet of any usual link; a netlink message has attributes
+// around it.
+constexpr uint32_t shown_packet_bytes_max = 4'096;
+constexpr size_t shown_message_bytes_max = 8'192;
+// First packets of QUIC connections that wait for a verdict, each some 50 µs: a burst of a browser, not a flood.
+constexpr uint32_t queued_packets_max = 1'024;
+// A refused QUIC connection is one line although its program tries again for a while.
+constexpr base::Duration quic_line_pause{5'000};
+constexpr size_t quic_lines_remembered_max = 1'024;
+
+// Names learned from DNS answers: programs keep addresses longer than the TTL says, but an address moves on in the end.
+constexpr base::Duration learned_name_min{600'000};
+constexpr base::Duration learned_name_max{86'400'000};
+constexpr size_t learned_names_max = 16'384;  // addresses; about 3 MiB
+
+// Numbers under which the packet filter shows packets to this program: "sl" and "sm" as numbers nobody else uses.
+constexpr uint16_t dns_log_group = 0x736c;
+constexpr uint16_t quic_log_group = 0x736d;
+constexpr uint16_t quic_queue = 0x736c;
+// Marks of packets and connections of UDP 443: "slp+" passes, "slp-" does not.
+constexpr uint32_t quic_passes_mark = 0x736c702b;
+constexpr uint32_t quic_refused_mark = 0x736c702d;
+
 // SO_MARK of the client's own connections, so that its capture leaves them alone: "slce" as a number nobody else uses.
 constexpr uint32_t own_mark = 0x736c6365;
 

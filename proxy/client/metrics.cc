@@ -70,6 +70,9 @@ void Metrics::expose(monitor::Exposition& out) const {
   out.sample("sluice_tunnels_total", "", tunnels_made.load(std::memory_order_relaxed));
   out.family("sluice_processes_unknown_total", "counter", "Flows whose process could not be told.");
   out.sample("sluice_processes_unknown_total", "", processes_unknown.value());
+  out.family("sluice_quic_packets_total", "counter", "Packets of UDP 443 that were captured and judged.");
+  out.sample("sluice_quic_packets_total", "verdict=\"passed\"", quic_passed.value());
+  out.sample("sluice_quic_packets_total", "verdict=\"refused\"", quic_refused.value());
 }
 
 }  // namespace sluice::client

@@ -36,6 +36,8 @@ struct Metrics {
   monitor::Counter open_records;
   monitor::Counter closed_records;
   monitor::Counter processes_unknown;
+  monitor::Counter quic_passed;   // packets of UDP 443 that policy was asked about
+  monitor::Counter quic_refused;  // those, and what the packet filter refused by itself
   std::atomic<uint64_t> open_flows{0};
   std::atomic<uint64_t> on_network{0};
   std::atomic<uint64_t> tunnel_up{0};

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "proxy/base/file.h"
 #include "proxy/base/text.h"
@@ -115,9 +116,9 @@ ProcessFinder::~ProcessFinder() {
   ::close(netlink_);
 }
 
-ProcessInfo ProcessFinder::find(const base::Endpoint& own, const base::Endpoint& peer) {
+ProcessInfo ProcessFinder::find(const base::Endpoint& own, const base::Endpoint& peer, Transport transport) {
   ProcessInfo info;
-  const auto socket = socket_of(own, peer);
+  const auto socket = socket_of(own, peer, transport);
   if (!socket) return info;
   info.uid = socket->uid;
   const uint32_t pid = owner_of(socket->inode);
@@ -134,9 +135,16 @@ ProcessInfo ProcessFinder::find(const base::Endpoint& own, const base::Endpoint&
   return info;
 }
 
-std::optional<ProcessFinder::Socket> ProcessFinder::socket_of(const base::Endpoint& own, const base::Endpoint& peer) {
-  const base::IpAddress from = own.address.unmapped();
-  const base::IpAddress to = peer.address.unmapped();
+std::optional<ProcessFinder::Socket> ProcessFinder::socket_of(const base::Endpoint& own, const base::Endpoint& peer,
+                                                              Transport transport) {
+  base::IpAddress from = own.address.unmapped();
+  base::IpAddress to = peer.address.unmapped();
+  uint16_t from_port = own.port;
+  uint16_t to_port = peer.port;
+  if (transport == Transport::kUdp) {  // looked up as a packet that arrives for it
+    std::swap(from, to);
+    std::swap(from_port, to_port);
+  }
   if (from.is_v4() != to.is_v4()) return std::nullopt;
   struct {
     nlmsghdr head;
@@ -147,14 +155,18 @@ std::optional<ProcessFinder::Socket> ProcessFinder::socket_of(const base::Endpoi
   request.head.nlmsg_flags = NLM_F_REQUEST;
   request.head.nlmsg_seq = ++sequence_;
   request.body.sdiag_family = from.is_v4() ? AF_INET : AF_INET6;
-  request.body.sdiag_protocol = IPPROTO_TCP;
+  request.body.sdiag_protocol = transport == Transport::kUdp ? IPPROTO_UDP : IPPROTO_TCP;
   request.body.idiag_states = ~uint32_t{0};
-  request.body.id.idiag_sport = htons(own.port);
-  request.body.id.idiag_dport = htons(peer.port);
+  request.body.id.idiag_sport = htons(from_port);
+  request.body.id.idiag_dport = htons(to_port);
   put_address(from, request.body.id.idiag_src);
   put_address(to, request.body.id.idiag_dst);
   request.body.id.idiag_cookie[0] = request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  if (::send(netlink_, &request, sizeof request, 0) != static_cast<ssize_t>(sizeof request)) return std::nullopt;
+  return ask(&request, sizeof request);
+}
+
+std::optional<ProcessFinder::Socket> ProcessFinder::ask(const void* request, size_t bytes) {
+  if (::send(netlink_, request, bytes, 0) != static_cast<ssize_t>(bytes)) return std::nullopt;
 
   // The kernel has answered when send() returns.
   alignas(nlmsghdr) std::array<char, 8'192> answer{};

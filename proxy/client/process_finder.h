@@ -31,8 +31,10 @@ class ProcessFinder {
   ProcessFinder(const ProcessFinder&) = delete;
   ProcessFinder& operator=(const ProcessFinder&) = delete;
 
-  // Of a TCP connection as its application sees it: the application's own address, and the one that it connected to.
-  ProcessInfo find(const base::Endpoint& own, const base::Endpoint& peer);
+  enum class Transport : uint8_t { kTcp, kUdp };
+  // Of a connection as its application sees it: the application's own address, and the one that it connected to. A UDP
+  // socket that is bound only is found by its own address.
+  ProcessInfo find(const base::Endpoint& own, const base::Endpoint& peer, Transport transport = Transport::kTcp);
 
  private:
   struct Socket {
@@ -41,7 +43,8 @@ class ProcessFinder {
   };
 
   explicit ProcessFinder(int netlink) : netlink_(netlink) {}
-  std::optional<Socket> socket_of(const base::Endpoint& own, const base::Endpoint& peer);
+  std::optional<Socket> socket_of(const base::Endpoint& own, const base::Endpoint& peer, Transport transport);
+  std::optional<Socket> ask(const void* request, size_t bytes);
   // The process that holds the socket, 0 when none does.
   uint32_t owner_of(uint64_t inode);
   void remember(uint32_t pid);

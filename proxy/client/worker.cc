@@ -9,6 +9,7 @@
 #include "proxy/client/limits.h"
 #include "proxy/drive/limits.h"
 #include "proxy/flow/steer_flow.h"
+#include "proxy/flow/steer_flow_verdict.h"
 #include "proxy/net/address.h"
 
 namespace sluice::client {
@@ -36,6 +37,13 @@ class NoTunnel : public drive::Dialling {
  private:
   drive::DialHandler& handler_;
 };
+
+void note_process(const ProcessInfo& process, flow::FlowRecord& record) {
+  record.process_name = process.name;
+  record.process_path = process.path;
+  record.process_pid = process.pid;
+  record.process_identity = process.pid == 0 ? flow::ProcessIdentity::kNone : flow::ProcessIdentity::kName;
+}
 
 // A person waits for it and deserves to know.
 bool is_refused(const flow::FlowRecord& record) {
@@ -115,6 +123,14 @@ base::Result<base::Endpoint> Worker::listen_for_captured(const base::Endpoint& a
   return listeners_.back()->address();
 }
 
+base::Status Worker::watch_packets() {
+  auto packets = PacketWatch::open(
+      loop, [this](const wire::UdpPacket& packet, PacketWatch::Quic quic) { return judge_quic(packet, quic); });
+  if (!packets) return packets.error();
+  packets_ = std::move(*packets);
+  return base::Unit{};
+}
+
 void Worker::start() {
   if (tunnel_) loop.post([this] { tunnel_->start(); });
   if (network_) loop.post([this] { network_->start(); });
@@ -171,6 +187,7 @@ void Worker::stop_and_join() {
   flows_.clear();
   tunnel_.reset();
   network_.reset();
+  packets_.reset();
   spool_.reset();  // flushes, and leaves the rest to the shipper
 }
 
@@ -184,13 +201,9 @@ void Worker::accept(int fd, const base::Endpoint& peer, const base::Endpoint& lo
     return;
   }
   auto machine = std::make_unique<flow::SteerFlow>(steering_, peer, loop.now(), base::wall_now());
-  flow::FlowRecord& record = machine->record();
-  ProcessInfo process = processes_->find(peer, local);
+  const ProcessInfo process = processes_->find(peer, local);
+  note_process(process, machine->record());
   if (process.pid == 0) metrics_.processes_unknown.add();
-  record.process_name = std::move(process.name);
-  record.process_path = std::move(process.path);
-  record.process_pid = process.pid;
-  if (process.pid != 0) record.process_identity = flow::ProcessIdentity::kName;
   auto driver = drive::FlowDriver::open(*this, fd, std::move(machine), runtime_->dial);
   if (driver == nullptr) return;
   driver->index = flows_.size();
@@ -198,8 +211,35 @@ void Worker::accept(int fd, const base::Endpoint& peer, const base::Endpoint& lo
   flows_.push_back({std::move(driver), process.uid, false});
   metrics_.open_flows.store(flows_.size(), std::memory_order_relaxed);
   flow::Opened opened;
+  if (captured && packets_) opened.learned_name = packets_->name_of(captured->address);
   opened.original_destination = std::move(captured);
   started.start(std::move(opened));
+}
+
+// The log and a number are all that is left of it: its program falls back to TCP, and that is recorded.
+bool Worker::judge_quic(const wire::UdpPacket& packet, PacketWatch::Quic quic) {
+  const base::WallTime wall = base::wall_now();
+  flow::SteerFlow flow(steering_, packet.source, loop.now(), wall);  // for what every record of this client has
+  flow::FlowRecord& record = flow.record();
+  record.access_method = flow::AccessMethod::kTransparent;
+  record.destination = packet.destination;
+  record.host = packets_->name_of(packet.destination.address);
+  if (!record.host.empty()) record.host_source = flow::HostSource::kDns;
+  if (record.host.empty()) record.host = packet.destination.address.unmapped().to_string();
+  const ProcessInfo process = processes_->find(packet.source, packet.destination, ProcessFinder::Transport::kUdp);
+  note_process(process, record);
+  flow::DatagramVerdict verdict = flow::judge_datagram(*steering_, record);
+  if (quic == PacketWatch::Quic::kRefused && verdict.passes) {  // the packet filter could not know
+    record.action = flow::Verdict::kDrop;
+    verdict = {false, policy::Line::kQuicRefused};
+  }
+  (verdict.passes ? metrics_.quic_passed : metrics_.quic_refused).add();
+  if (verdict.line == policy::Line::kNone || !packets_->first_lately(packet)) return verdict.passes;
+  begin_event(record);
+  record.close_reason = verdict.passes ? flow::CloseReason::kUnspecified : flow::CloseReason::kPolicyBlock;
+  log_->decided(record, verdict.line, 0, process.uid, loop.now(), wall);
+  if (!verdict.passes) log_->closed(record, process.uid, loop.now(), wall);
+  return verdict.passes;
 }
 
 // ---- what flows ask for

@@ -15,6 +15,7 @@
 #include "proxy/client/metrics.h"
 #include "proxy/client/network_probe.h"
 #include "proxy/client/notifier.h"
+#include "proxy/client/packet_watch.h"
 #include "proxy/client/process_finder.h"
 #include "proxy/client/runtime.h"
 #include "proxy/drive/flow_driver.h"
@@ -47,6 +48,10 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
   base::Result<base::Endpoint> listen(const base::Endpoint& address);
   // The same for connections that the kernel redirects: their destination is asked of it.
   base::Result<base::Endpoint> listen_for_captured(const base::Endpoint& address);
+  // And the packets that a capture's table shows: names for what is captured, verdicts on QUIC.
+  base::Status watch_packets();
+  // Whether QUIC packets can wait for a verdict; before start().
+  bool can_judge_quic() const { return packets_ && packets_->can_ask(); }
 
   void start();
   // For new flows. The log's files are opened anew: somebody may have moved them.
@@ -81,6 +86,7 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
   void announce(drive::FlowDriver& driver, policy::Line line) override;
   void flow_ended(drive::FlowDriver& driver, flow::CloseReason reason, const drive::FlowTotals& totals) override;
 
+  bool judge_quic(const wire::UdpPacket& packet, PacketWatch::Quic quic);
   void on_tunnel_state() override;
   void settle();             // what new flows obey: the runtime, as things stand on this network
   void on_timer() override;  // the disk refused a moment ago
@@ -102,6 +108,7 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
   std::unique_ptr<report::EventBuilder> builder_;
   events::v1::PageEvent event_;                  // reused
   std::unique_ptr<NetworkProbe> network_;        // null: nothing is asked
+  std::unique_ptr<PacketWatch> packets_;         // null: no capture
   std::unique_ptr<drive::TunnelClient> tunnel_;  // null: no PoP is configured; outlives the flows
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::vector<Flow> flows_;

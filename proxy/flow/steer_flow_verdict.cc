@@ -9,8 +9,7 @@ namespace {
 
 using policy::Fact;
 
-policy::Facts facts_of(const Way& way, policy::Protocol protocol, const SteerContext& context) {
-  const FlowRecord& record = context.record;
+policy::Facts facts_of(const FlowRecord& record, std::optional<base::IpAddress> address, policy::Protocol protocol) {
   policy::Facts facts;
   facts.now = record.start;
   facts.has_client = true;
@@ -21,8 +20,8 @@ policy::Facts facts_of(const Way& way, policy::Protocol protocol, const SteerCon
   if (!record.user.empty()) facts.user = Fact<std::string_view>::of(record.user);
   facts.source = record.source.address;
   facts.host = Fact<std::string_view>::of(record.host);
-  if (way.address) facts.address = Fact<base::IpAddress>::of(*way.address);
-  facts.port = way.authority.port;
+  if (address) facts.address = Fact<base::IpAddress>::of(*address);
+  facts.port = record.destination.port;
   facts.protocol = protocol;
   facts.has_ech = record.ech == Ech::kOuter || record.ech == Ech::kInner;
   facts.request = Fact<policy::Request>::never();
@@ -38,26 +37,22 @@ Route route_of(policy::Path path) {
   return Route::kRefuse;
 }
 
-void note_labels(const policy::Facts& facts, const SteerContext& context) {
-  const policy::HostLabels labels = context.settings.policy->labels(facts);
-  FlowRecord& record = context.record;
+void note_labels(const policy::Facts& facts, const SteerSettings& settings, FlowRecord& record) {
+  const policy::HostLabels labels = settings.policy->labels(facts);
   record.app = labels.app;
   record.app_category = labels.app_category;
   record.category = labels.category;
   record.other_categories.assign(labels.other_categories.begin(), labels.other_categories.end());
 }
 
-}  // namespace
-
-Route decide_route(const Way& way, policy::Protocol protocol, const SteerContext& context) {
-  const policy::Facts facts = facts_of(way, protocol, context);
-  const policy::SteerVerdict verdict = context.settings.policy->steer(facts);
-  FlowRecord& record = context.record;
+// Asks, and leaves the verdict in the record.
+policy::SteerVerdict judge(const policy::Facts& facts, const SteerSettings& settings, FlowRecord& record) {
+  const policy::SteerVerdict verdict = settings.policy->steer(facts);
   record.action = static_cast<Verdict>(verdict.action);
   record.policy = verdict.by.rule;
   record.policy_kind = static_cast<PolicyKind>(verdict.by.kind);
   record.policy_layer = Layer::kClient;
-  record.policy_version = context.settings.policy->version();
+  record.policy_version = settings.policy->version();
   record.bypass_mode = static_cast<BypassMode>(verdict.bypass.mode);
   record.bypass_reason_code = static_cast<BypassReasonCode>(verdict.bypass.code);
   record.bypass_reason = verdict.bypass.reason;
@@ -68,13 +63,37 @@ Route decide_route(const Way& way, policy::Protocol protocol, const SteerContext
   // What is steered is the PoP's to record; what no steering configuration covers is nobody's.
   record.recorded = bypassed ? verdict.bypass.recorded : record.action == Verdict::kDrop;
   record.primary = verdict.path != policy::Path::kTunnel;
+  note_labels(facts, settings, record);
+  return verdict;
+}
+
+}  // namespace
+
+Route decide_route(const Way& way, policy::Protocol protocol, const SteerContext& context) {
+  const policy::Facts facts = facts_of(context.record, way.address, protocol);
+  const policy::SteerVerdict verdict = judge(facts, context.settings, context.record);
   context.flow.set_line(verdict.line);
-  note_labels(facts, context);
   if (verdict.path == policy::Path::kTunnel && context.settings.on_network) {
     turn_direct(BypassReasonCode::kOnNetwork, "On network", context);
     return Route::kDirect;
   }
   return route_of(verdict.path);
+}
+
+DatagramVerdict judge_datagram(const SteerSettings& settings, FlowRecord& record) {
+  policy::Facts facts = facts_of(record, record.destination.address.unmapped(), policy::Protocol::kOther);
+  facts.transport = policy::Transport::kUdp;
+  const policy::SteerVerdict verdict = judge(facts, settings, record);
+  if (verdict.path == policy::Path::kDirect) return {true, verdict.line};
+  // What is not steered here need not fall back.
+  if (settings.on_network && verdict.line != policy::Line::kAppDropped) return {true, policy::Line::kNone};
+  // A bypass through the tunnel falls back to TCP as what is steered does.
+  record.action = Verdict::kDrop;
+  if (record.policy.empty()) {
+    record.policy = "QUIC refused";
+    record.policy_kind = PolicyKind::kProtocol;
+  }
+  return {false, verdict.line == policy::Line::kAppDropped ? verdict.line : policy::Line::kQuicRefused};
 }
 
 void turn_direct(BypassReasonCode code, std::string_view reason, const SteerContext& context) {

@@ -9,6 +9,14 @@ enum class Route : uint8_t { kDirect, kTunnel, kRefuse };
 // With what the record and `way` know now. The verdict is final: it stands in the record.
 Route decide_route(const Way& way, policy::Protocol protocol, const SteerContext& context);
 
+// Of a UDP flow to port 443, which has no machine: passes, or is refused so that its program falls back to TCP. The
+// verdict stands in the record, which has destination, host and process already.
+struct DatagramVerdict {
+  bool passes = false;
+  policy::Line line = policy::Line::kNone;
+};
+DatagramVerdict judge_datagram(const SteerSettings& settings, FlowRecord& record);
+
 // A flow that should have been tunnelled goes direct after all: the record says why, and becomes the only one.
 void turn_direct(BypassReasonCode code, std::string_view reason, const SteerContext& context);
 

@@ -27,6 +27,9 @@ inline constexpr size_t ja4_list_entries_max = 512;
 inline constexpr size_t host_bytes_max = 253;
 inline constexpr size_t host_label_bytes_max = 63;
 
+// Records read of one DNS answer: large ones have a few dozen.
+inline constexpr size_t dns_records_max = 64;
+
 // Details of a Proxy-Status member: one sentence.
 inline constexpr size_t proxy_status_details_bytes_max = 256;
 

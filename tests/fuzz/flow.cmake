@@ -1,2 +1,3 @@
 sluice_fuzz(flow_fuzz SOURCES flow_fuzz.cc DEPS sluice::flow)
 sluice_fuzz(relay_fuzz SOURCES relay_fuzz.cc DEPS sluice::flow)
+sluice_fuzz(steer_flow_fuzz SOURCES steer_flow_fuzz.cc DEPS sluice::flow sluice::config sluice::policy sluice::tls)

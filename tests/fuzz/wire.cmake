@@ -1,5 +1,6 @@
 sluice_fuzz(authority_fuzz SOURCES authority_fuzz.cc DEPS sluice::wire)
 sluice_fuzz(client_hello_fuzz SOURCES client_hello_fuzz.cc DEPS sluice::wire)
+sluice_fuzz(dns_answer_fuzz SOURCES dns_answer_fuzz.cc DEPS sluice::wire)
 sluice_fuzz(http1_head_fuzz SOURCES http1_head_fuzz.cc DEPS sluice::wire)
 sluice_fuzz(http1_message_fuzz SOURCES http1_message_fuzz.cc DEPS sluice::wire)
 sluice_fuzz(proxy_header_fuzz SOURCES proxy_header_fuzz.cc DEPS sluice::wire)

@@ -2,6 +2,7 @@
 // bypass_exceptions_at; without a tunnel; refusals in each language.
 #include "proxy/flow/steer_flow.h"
 
+#include "proxy/flow/steer_flow_verdict.h"
 #include "tests/scenario/flow_scripts.h"
 #include "tests/support/policies.h"
 
@@ -11,11 +12,20 @@ namespace {
 
 using policy::Line;
 
+SteerSettings settings_of(const std::string& policy, bool on_network) {
+  SteerSettings made;
+  made.client_name = "laptop-7";
+  made.device = std::make_shared<const Device>(Device{"laptop-7", "", "", "", ""});
+  made.policy = support::policy_of(policy);
+  made.on_network = on_network;
+  return made;
+}
+
 class Play : public support::BasicPlaybook<SteerFlow, SteerSettings> {
  public:
   Play(Mode mode, const std::string& policy, std::string process = "dropbox",
        std::optional<base::Endpoint> original = std::nullopt, bool on_network = false, const std::string& learned = "")
-      : BasicPlaybook(mode, settings(policy, on_network), opened(original, learned), [&process](FlowRecord& record) {
+      : BasicPlaybook(mode, settings_of(policy, on_network), opened(original, learned), [&process](FlowRecord& record) {
           record.process_name = process;
           record.process_pid = 7;
           record.producer_id = 1;
@@ -33,14 +43,6 @@ class Play : public support::BasicPlaybook<SteerFlow, SteerSettings> {
   }
 
  private:
-  static SteerSettings settings(const std::string& policy, bool on_network) {
-    SteerSettings made;
-    made.client_name = "laptop-7";
-    made.device = std::make_shared<const Device>(Device{"laptop-7", "", "", "", ""});
-    made.policy = support::policy_of(policy);
-    made.on_network = on_network;
-    return made;
-  }
   static Opened opened(const std::optional<base::Endpoint>& original, const std::string& learned) {
     Opened input;
     input.learned_name = learned;
@@ -223,6 +225,41 @@ TEST_CASE("a captured flow that names nobody has the name that DNS answers gave 
   Play steered(Mode::kWhole, policy_with("direct", "client"), "ssh", destination, false, "git.example");
   steered.received(Side::kClient, "SSH-2.0-x").expect({"dial 198.51.100.9:443 by tunnel early=0"});
   CHECK(steered.record().host == "git.example");
+}
+
+TEST_CASE("QUIC of what is steered is refused so that it falls back; of a direct bypass it passes") {
+  struct Row {
+    const char* process;
+    const char* host;
+    const char* address;
+    bool on_network;
+    bool passes;
+    Line line;
+  };
+  for (const Row& row : {Row{"firefox", "www.example", "198.51.100.9", false, false, Line::kQuicRefused},
+                         {"dropbox", "client.dropbox.com", "198.51.100.9", false, true, Line::kAppDirect},
+                         {"zoom", "us04web.zoom.us", "198.51.100.9", false, false, Line::kAppDropped},
+                         {"zoom", "us04web.zoom.us", "198.51.100.9", true, false, Line::kAppDropped},
+                         {"firefox", "www.example", "198.51.100.9", true, true, Line::kNone},
+                         {"firefox", "quiet.example", "198.51.100.9", false, true, Line::kNone},
+                         {"firefox", "10.1.2.3", "10.1.2.3", false, true, Line::kPrivateAddress}}) {
+    INFO(row.process << " to " << row.host);
+    Play play(Mode::kWhole, policy_with("direct", "client"), row.process, std::nullopt, row.on_network);
+    FlowRecord record = play.record();
+    record.host = row.host;
+    record.destination = {*base::IpAddress::parse(row.address), 443};
+    const DatagramVerdict verdict =
+        judge_datagram(settings_of(policy_with("direct", "client"), row.on_network), record);
+    CHECK(verdict.passes == row.passes);
+    CHECK(verdict.line == row.line);
+    if (!row.passes) CHECK(record.action == Verdict::kDrop);
+  }
+  // What goes through the tunnel goes there as TCP.
+  Play tunnelled(Mode::kWhole, policy_with("tunnel", "client"));
+  FlowRecord record = tunnelled.record();
+  record.host = "client.dropbox.com";
+  record.destination = *base::Endpoint::parse("198.51.100.9:443");
+  CHECK(judge_datagram(settings_of(policy_with("tunnel", "client"), false), record).line == Line::kQuicRefused);
 }
 
 TEST_CASE("a name is judged by the address that it has") {

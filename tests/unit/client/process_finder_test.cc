@@ -110,6 +110,22 @@ TEST_CASE("a connection's process is found by the name of its executable") {
   }
 }
 
+TEST_CASE("the process of a UDP socket is found, connected or only bound") {
+  const auto find = finder();
+  for (const bool connected : {true, false}) {
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    SocketAddress own = SocketAddress::from(*base::Endpoint::parse("127.0.0.1:0"));
+    REQUIRE(bind(fd, own.get(), own.length) == 0);
+    REQUIRE(getsockname(fd, own.get(), &own.length) == 0);
+    const base::Endpoint peer = *base::Endpoint::parse("127.0.0.1:443");
+    SocketAddress to = SocketAddress::from(peer);
+    if (connected) REQUIRE(connect(fd, to.get(), to.length) == 0);
+    CHECK(find->find(own.endpoint(), peer, ProcessFinder::Transport::kUdp).pid == static_cast<uint32_t>(getpid()));
+    CHECK(find->find(own.endpoint(), peer).pid == 0);  // no such TCP connection
+    close(fd);
+  }
+}
+
 TEST_CASE("an executable that was replaced keeps its name") {
   const TemporaryFolder folder;
   const std::string path = copied_shell(folder, "dropbox");
