@@ -58,7 +58,8 @@ int run(const std::string& file, bool check) {
     return kUsage;
   }
   if (check) {
-    if (auto policy = client::load_policy(config->message.policy(), 1); !policy) {
+    const std::string& policy_file = config->message.policy();  // "" = a PoP sends it
+    if (const auto policy = client::load_policy(policy_file, 1); !policy_file.empty() && !policy) {
       std::fprintf(stderr, "%s\n", policy.error().message.c_str());
       return kUsage;
     }

@@ -323,10 +323,10 @@ void Worker::on_tunnel_state() {
   metrics_.tunnels_made.store(tunnel_->tunnels_made(), std::memory_order_relaxed);
   if (up) {
     spdlog::info("tunnel up to PoP {}", tunnel_->pop());
-  } else if (state == State::kDown) {
-    spdlog::warn("no tunnel: {}", tunnel_->problem());
-  } else {
-    spdlog::info("connecting to a PoP");
+    tunnel_problem_.clear();
+  } else if (state == State::kDown && tunnel_problem_ != tunnel_->problem()) {  // it tries for ever: once is enough
+    tunnel_problem_ = tunnel_->problem();
+    spdlog::warn("no tunnel: {}", tunnel_problem_);
   }
 }
 

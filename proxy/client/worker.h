@@ -110,6 +110,7 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
   std::unique_ptr<NetworkProbe> network_;        // null: nothing is asked
   std::unique_ptr<PacketWatch> packets_;         // null: no capture
   std::unique_ptr<drive::TunnelClient> tunnel_;  // null: no PoP is configured; outlives the flows
+  std::string tunnel_problem_;                   // as it was logged last; "" = the tunnel is up, or is tried first
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::vector<Flow> flows_;
   std::vector<drive::FlowDriver*> waiting_;  // for their records to be written

@@ -185,7 +185,7 @@ class Client(unittest.TestCase):
             self.one_event("host eq nowhere.corp.test", action="block", policy="fail closed")
 
     def test_on_its_own_network_nothing_is_tunnelled(self):
-        with dns_server.DnsServer({"intranet.test": dns_server.Name(("10.1.2.3",))}) as dns:
+        with dns_server.DnsServer({"intranet.test": dns_server.Name(("10.1.2.3",), ttl=1)}) as dns:
             client = self.start_client("device-office", "closed", direct={"dns_servers": [dns.address]}, on_network={
                 "host": "intranet.test", "address": "10.1.2.3", "check_every_ms": 100})
             client.program.wait_for_line("on network")
@@ -193,6 +193,10 @@ class Client(unittest.TestCase):
             self.one_event("host eq office.example.com", bypass_mode="direct", bypass_reason_code="on_network",
                            primary="yes")
             self.assertEqual(client.metric("sluice_on_network"), 1)
+            dns.names["intranet.test"] = dns_server.Name(("192.0.2.9",), ttl=1)  # a hotel that answers everything
+            client.program.wait_for_line("off network")
+            self.assertNotEqual(self.fetch("surf", "hotel.example.com", client=client).returncode, 0)
+            self.one_event("host eq hotel.example.com", action="block", policy="fail closed")
 
     def test_reload_takes_the_new_policy_and_refuses_a_bad_one(self):
         client = self.start_client("device-reload", "open")

@@ -153,6 +153,13 @@ class ClientTunnel(unittest.TestCase):
                     event = self.events("three-closed.steer.test", 1)["client"]
                     self.assertEqual((event["action"], event["close_reason"]), ("block", "tunnel_lost"))
 
+    def test_check_of_a_client_whose_policy_comes_from_a_pop(self):
+        path = self.directory / "pushed.yaml"
+        pop = {"name": "pop-a", "address": "127.0.0.1:1", "control": "127.0.0.1:2", "tls": self.identity}
+        stack.write_configuration(path, {"name": "laptop-7", "pops": [pop]})
+        done = programs.run([programs.BIN / "sluice-client", "--config", path, "--check"])
+        self.assertEqual((done.returncode, done.stdout), (0, f"{path}: ok\n"), done.stderr)
+
     def test_the_policy_of_the_pop_is_obeyed_and_kept(self):
         type(self).count += 1
         pop = self.start_pop("pop-c", mode="tunnel")
