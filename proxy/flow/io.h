@@ -124,8 +124,8 @@ struct PolicyChanged {
   SpliceBytes bytes;  // while splicing
 };
 
-using Input = std::variant<Opened, Received, ReadEnded, Reset, AuthDone, Resolved, DialDone, OriginSecured, ClientSecured,
-                           SpliceEnded, Resumed, Tick, Shutdown, PolicyChanged>;
+using Input = std::variant<Opened, Received, ReadEnded, Reset, AuthDone, Resolved, DialDone, OriginSecured,
+                           ClientSecured, SpliceEnded, Resumed, Tick, Shutdown, PolicyChanged>;
 
 // ---- actions
 

@@ -201,8 +201,9 @@ class Capture(unittest.TestCase):
 
     def chromium(self, url, *options):
         return self.inside("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--ignore-certificate-errors",
-                           f"--user-data-dir={self.directory / 'chromium'}", f"--host-resolver-rules=MAP site.test {ORIGIN}",
-                           *options, "--dump-dom", url, environment={"HOME": str(self.directory)})
+                           f"--user-data-dir={self.directory / 'chromium'}",
+                           f"--host-resolver-rules=MAP site.test {ORIGIN}", *options, "--dump-dom", url,
+                           environment={"HOME": str(self.directory)})
 
     def test_killed_client_of_an_open_policy_leaves_a_working_machine(self):
         client = self.start_client("open")

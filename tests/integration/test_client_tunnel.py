@@ -156,7 +156,8 @@ class ClientTunnel(unittest.TestCase):
     def test_check_of_a_client_whose_policy_comes_from_a_pop(self):
         path = self.directory / "pushed.yaml"
         pop = {"name": "pop-a", "address": "127.0.0.1:1", "control": "127.0.0.1:2", "tls": self.identity}
-        stack.write_configuration(path, {"name": "laptop-7", "pops": [pop]})
+        stack.write_configuration(path, {
+            "name": "laptop-7", "pops": [pop], "local_listeners": [{"name": "local", "address": "127.0.0.1:0"}]})
         done = programs.run([programs.BIN / "sluice-client", "--config", path, "--check"])
         self.assertEqual((done.returncode, done.stdout), (0, f"{path}: ok\n"), done.stderr)
 
