@@ -199,7 +199,7 @@ class Transparent(unittest.TestCase):
     def test_version_1_and_strangers_are_refused(self):
         before = self.proxy.metric("sluice_proxy_headers_refused_total")
         self.assertNotEqual(self.curl("--proxy", f"http://{POP_INSIDE}:7003", "http://g.turned.example/").returncode, 0)
-        wait.until(lambda: self.proxy.metric("sluice_proxy_headers_refused_total") == before + 1, "the refusal")
+        wait.until(lambda: self.proxy.metric("sluice_proxy_headers_refused_total") > before, "the refusal")
         self.proxy.program.wait_for_line("not served 127.0.0.1:.*version 1; version 2 is wanted")
         self.assertEqual(self.store.search("host eq g.turned.example"), [])
 
