@@ -42,8 +42,15 @@ class Bench:
         origin = self.start("origin", [self.bin / "bench_origin", "--certificate", folder / "pop.crt", "--key",
                                        folder / "pop.key"])
         self.origin = "%s:%d" % origin.listener("plain")
+        # Untouched traffic is what is measured: without the exception, plain HTTP would be inspected.
+        (folder / "policy.yaml").write_text("""
+tenant: default
+steering_configurations:
+- {name: bench, exceptions: [{name: Origin, destinations: {cidrs: [127.0.0.0/8]}}]}
+""")
         (folder / "p.yaml").write_text(f"""
 name: pop
+policy: policy.yaml
 workers: 1
 listeners:
 - {{name: explicit, address: "127.0.0.1:0"}}
