@@ -19,6 +19,7 @@ USER, DEVICE = "anna@acme.test", "laptop-1"
 DIRECT_HOST, API_HOST = "client.dropbox.com", "api.dropbox.com"
 OTHER_HOST = "files.acme.test"
 TIMED_FETCHES = 5
+SYSTEM_TRUST = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 class StepFailed(Exception):
@@ -62,6 +63,8 @@ class Demo:
         authority = certificates.Authority(HOME / "origin", "Sluice quickstart origins")
         self.origin = origins.TlsOrigin(*authority.issue("dropbox.com", "*.dropbox.com", OTHER_HOST))
         self.authority = authority.certificate
+        public = [SYSTEM_TRUST.read_text()] if SYSTEM_TRUST.exists() else []  # the PoP serves the real web as well
+        (HOME / "origin-trust.pem").write_text("".join([*public, self.authority.read_text()]))
         self.dropbox = HOME / "bin" / "dropbox"
         shutil.copy(shutil.which("curl"), self.dropbox)
         self.policy = HOME / "policy.yaml"
@@ -91,7 +94,7 @@ class Demo:
             state=self._file("pop-state"), policy=str(self.policy),
             interception={"ca_certificate": self._file("ca/ca.crt"), "ca_key": self._file("ca/ca.key"),
                           "chain": self._file("ca/root.crt")},
-            origin={"resolve": resolve, "trust": str(self.authority)},
+            origin={"resolve": resolve, "trust": self._file("origin-trust.pem")},
             events={"tls": self._tls("pop-producer")})
         self.proxy.start()
         tunnel, control = (self._listener(self.proxy, name) for name in ("tunnel", "control"))
@@ -184,9 +187,12 @@ class Demo:
         server = f"--server unix:{self.store.socket.relative_to(ROOT)}"
         self.report.step("Try it (Ctrl-C ends everything)")
         dropbox, authority = self.dropbox.relative_to(ROOT), self.authority.relative_to(ROOT)
+        root = (HOME / "ca" / "root.crt").relative_to(ROOT)
         self.report.block("\n".join([
             f"{dropbox} --proxy http://%s:%d --cacert {authority} https://{API_HOST}:{self.origin.port}/bytes/1000 "
             "-o /dev/null" % self.client.address,
+            f"curl --proxy http://{self._listener(self.proxy, 'explicit')} --cacert {root} "
+            f"https://{OTHER_HOST}:{self.origin.port}/secret",
             f"build/release/bin/sluicectl {server} events search 'process_name eq dropbox' --last 1h",
             f"build/release/bin/sluicectl {server} events tail ''",
             f"build/release/bin/sluicectl explain --policy {self.policy.relative_to(ROOT)} --process dropbox "
