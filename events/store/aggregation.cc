@@ -89,14 +89,14 @@ void Aggregation::take_rollups(const Grouping& grouping, GroupTable& table, int6
   const Field& of = grouping.fields.empty() ? *rolled_fields().front().field : *grouping.fields[0];
   const auto index = static_cast<size_t>(rolled_field(of) - rolled_fields().data());
   const Days days = view_.days();
-  for (auto day = days->rbegin(); day != days->rend() && error_.empty(); ++day) {
+  for (auto day = days.rbegin(); day != days.rend() && error_.empty(); ++day) {
     if (day->rows == 0) continue;
     Taken taken = take_rollup(*day, index, slots, slot_ms, table);
     for (int tries = 0; taken == Taken::kMoved && tries < rollup_tries_max; ++tries) {
       std::this_thread::yield();
       const Days now = view_.days();
-      const auto again = std::find_if(now->begin(), now->end(), [&](const DayInfo& d) { return d.day == day->day; });
-      if (again == now->end()) return;
+      const auto again = std::find_if(now.begin(), now.end(), [&](const DayInfo& d) { return d.day == day->day; });
+      if (again == now.end()) return;
       taken = take_rollup(*again, index, slots, slot_ms, table);
     }
     if (taken == Taken::kMoved) fail("the store is busy writing");
@@ -174,7 +174,7 @@ void Aggregation::scan(Range range, const Tables& tables) {
   const int64_t high = key_floor(range.second);
   const Days days = view_.days();
   int64_t covered = low;
-  for (auto day = days->rbegin(); day != days->rend() && error_.empty(); ++day) {
+  for (auto day = days.rbegin(); day != days.rend() && error_.empty(); ++day) {
     if (day->rows == 0 || day->min_key >= high || day->max_key < low) continue;
     covered = std::max(covered, scan_day(*day, low, high, tables));
   }
@@ -264,7 +264,7 @@ bool Aggregation::read_row(Statement& row, DayReader& reader) {
 // False if retention deleted it meanwhile.
 bool Aggregation::known_day(const DayInfo& day) const {
   const Days days = view_.days();
-  return std::any_of(days->begin(), days->end(), [&](const DayInfo& known) { return known.path == day.path; });
+  return std::any_of(days.begin(), days.end(), [&](const DayInfo& known) { return known.path == day.path; });
 }
 
 void Aggregation::fail(std::string message) {

@@ -336,10 +336,10 @@ std::vector<SharedRecord> Committer::committed_records(int64_t now_ms) const {
 }
 
 void Committer::publish_days() {
-  auto days = std::make_shared<std::vector<DayInfo>>();
-  days->reserve(days_.size());
-  for (const auto& [day, info] : days_) days->push_back(info);
-  view_.set_days(std::move(days));
+  std::vector<DayInfo> days;
+  days.reserve(days_.size());
+  for (const auto& [day, info] : days_) days.push_back(info);
+  view_.set_days(Days(std::move(days)));
 }
 
 base::Result<DayFile*> Committer::day_file(int64_t day) {

@@ -63,7 +63,7 @@ base::Result<OffsetPage, ReadError> read_offsets(ReaderPool& pool, const StoreVi
                                                  uint32_t limit) {
   const uint64_t published = view.published();  // before the days: what is published stands in them
   std::vector<DayInfo> days;
-  for (const DayInfo& day : *view.days()) {
+  for (const DayInfo& day : view.days()) {
     if (day.rows > 0 && day.last_offset > after_offset) days.push_back(day);
   }
   std::sort(days.begin(), days.end(), [](const auto& a, const auto& b) { return a.first_offset > b.first_offset; });

@@ -86,7 +86,7 @@ int64_t Search::newest_key_below(int64_t key) {
     if (statement.bind(1, key).step() == Step::kRow && statement.integer(0) > 0) newest = statement.integer(0);
     if (!open->reader->database().ok()) fail(open->reader->database().error());
   }
-  for (const DayInfo& day : *view_.days()) {
+  for (const DayInfo& day : view_.days()) {
     if (day.rows > 0 && day.min_key < key) newest = std::max(newest, std::min(day.max_key, key - 1));
   }
   return newest;
@@ -95,7 +95,7 @@ int64_t Search::newest_key_below(int64_t key) {
 // So long that it holds about search_window_rows of the newest day.
 int64_t Search::first_span() {
   const Days days = view_.days();
-  for (auto day = days->rbegin(); day != days->rend(); ++day) {
+  for (auto day = days.rbegin(); day != days.rend(); ++day) {
     if (day->rows == 0 || day->min_key >= upper_) continue;
     const int64_t range = key_time(day->max_key) - key_time(day->min_key) + 1;
     const double share = std::min(1.0, double(search_window_rows) / static_cast<double>(day->rows));
@@ -110,7 +110,7 @@ void Search::look(int64_t low, int64_t high) {
   trusted_from_ = low;
   std::erase_if(sources_, [&](const auto& entry) { return entry.second.min_key >= high; });
   if (Source* open = query_.finals_only ? nullptr : source(catalogue_path_, 0, true)) look_into(*open, true, low, high);
-  for (const DayInfo& day : *view_.days()) {
+  for (const DayInfo& day : view_.days()) {
     if (day.rows == 0 || day.min_key >= high || day.max_key < low) continue;
     if (Source* found = source(day.path, day.min_key, false)) look_into(*found, false, low, high);
   }
@@ -163,7 +163,7 @@ Search::Source* Search::source(const std::string& path, int64_t min_key, bool op
   if (!lease.ok()) {
     // Retention may have deleted the day meanwhile.
     const Days days = view_.days();
-    const bool known = std::any_of(days->begin(), days->end(), [&](const DayInfo& day) { return day.path == path; });
+    const bool known = std::any_of(days.begin(), days.end(), [&](const DayInfo& day) { return day.path == path; });
     if (known || open_events) fail(lease.error().message);
     return nullptr;
   }

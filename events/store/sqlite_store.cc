@@ -246,10 +246,9 @@ bool SqliteStore::post(std::function<void()> task) {
 // The sums that stats() and counters() tell, as of now.
 void SqliteStore::note_state() {
   v1::StatsResponse stats;
-  const Days days = view_.days();
   int64_t oldest = key_end;
   int64_t newest = -1;
-  for (const DayInfo& day : *days) {
+  for (const DayInfo& day : view_.days()) {
     stats.set_final_events(stats.final_events() + day.rows);
     stats.set_gaps(stats.gaps() + day.gaps);
     if (day.rows == 0) continue;
@@ -300,7 +299,7 @@ base::Result<BackupResult, ReadError> SqliteStore::backup(const std::string& dir
     return failed(directory + ": cannot make the folder: " + std::strerror(errno));
   }
   std::vector<std::string> names{CatalogueFile::file_name};
-  for (const DayInfo& day : *view_.days()) names.push_back(DayFile::file_name(day.day));
+  for (const DayInfo& day : view_.days()) names.push_back(DayFile::file_name(day.day));
   if (fs::exists(options_.directory + "/" + Registry::file_name)) names.emplace_back(Registry::file_name);
   BackupResult result;
   for (const std::string& name : names) {
@@ -322,7 +321,7 @@ base::Result<OffsetPage, ReadError> SqliteStore::read(uint64_t after_offset, uin
 
 uint64_t SqliteStore::offset_before(int64_t time_ms) const {
   uint64_t before = view_.published();
-  for (const DayInfo& day : *view_.days()) {
+  for (const DayInfo& day : view_.days()) {
     if (day.rows > 0 && key_time(day.max_key) >= time_ms) before = std::min(before, day.first_offset - 1);
   }
   return before;

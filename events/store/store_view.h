@@ -10,7 +10,21 @@
 
 namespace sluice::store {
 
-using Days = std::shared_ptr<const std::vector<DayInfo>>;  // ascending by day
+// The days of one commit, ascending. A range that holds what it ranges over, so that `for (... : view.days())` is safe
+// while the writer publishes the next ones. Immutable; cheap to copy.
+class Days {
+ public:
+  Days() : Days(std::vector<DayInfo>{}) {}
+  explicit Days(std::vector<DayInfo> days) : days_(std::make_shared<const std::vector<DayInfo>>(std::move(days))) {}
+
+  auto begin() const { return days_->begin(); }
+  auto end() const { return days_->end(); }
+  auto rbegin() const { return days_->rbegin(); }
+  auto rend() const { return days_->rend(); }
+
+ private:
+  std::shared_ptr<const std::vector<DayInfo>> days_;
+};
 
 class StoreView {
  public:
@@ -34,7 +48,7 @@ class StoreView {
 
  private:
   mutable std::mutex mutex_;
-  Days days_ = std::make_shared<const std::vector<DayInfo>>();
+  Days days_;
   uint64_t published_ = 0;
 };
 
