@@ -97,5 +97,6 @@ int main(int argc, char** argv) {
   if (std::string(argv[4]) == "produce") {
     produce(**root, std::strtoull(argv[3], nullptr, 10), burst);
   }
-  return (*shipper)->drain(std::chrono::steady_clock::now() + std::chrono::seconds(240)) ? 0 : 2;
+  const auto patience = std::chrono::seconds(240 + 10 * burst);  // with a burst of 100 a million events may be waiting
+  return (*shipper)->drain(std::chrono::steady_clock::now() + patience) ? 0 : 2;
 }
