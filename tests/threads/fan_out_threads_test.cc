@@ -13,6 +13,8 @@ TEST_CASE("every record reaches every viewer or is counted as skipped, whoever c
   FanOut fan_out;
   std::atomic<bool> all_there{false};
   std::atomic<int> ready{0};
+  std::atomic<int> reordered{0};  // Catch's macros are for one thread
+  std::atomic<int> short_views{0};
   const auto view = [&](uint32_t room, bool stays) {
     do {
       std::atomic<int> woken{0};
@@ -22,11 +24,11 @@ TEST_CASE("every record reaches every viewer or is counted as skipped, whoever c
       for (int polls = 0; stays || polls < 20; ++polls) {
         const Subscription::Update update = subscription->poll();
         for (const SharedRecord& record : update.records) {
-          REQUIRE(record->offset() >= next);  // what is missing was skipped, never reordered
+          if (record->offset() < next) ++reordered;  // what is missing was skipped
           next = record->offset() + 1;
         }
         if (update.ended) {
-          if (stays) CHECK(update.next_offset == records);
+          if (stays && update.next_offset != records) ++short_views;
           return;
         }
         std::this_thread::yield();
@@ -51,6 +53,8 @@ TEST_CASE("every record reaches every viewer or is counted as skipped, whoever c
   all_there = true;
   fan_out.end();
   for (std::thread& viewer : viewers) viewer.join();
+  CHECK(reordered == 0);
+  CHECK(short_views == 0);
 }
 
 }  // namespace sluice::store
