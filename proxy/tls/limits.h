@@ -60,10 +60,11 @@ constexpr size_t minted_entry_bytes = 4096;
 
 // Chains found good, remembered by one worker; some 150 bytes each.
 constexpr size_t verified_chains_max = 10'000;
-// Origins whose sessions one worker keeps; a ticket with its certificates takes some 10 KiB.
-constexpr size_t origin_sessions_max = 2000;
-// Connections opened at once to one origin, each with a ticket of its own.
-constexpr size_t tickets_per_origin_max = 4;
+// Tickets that one worker keeps, for all origins; a ticket with its certificates takes some 10 KiB.
+constexpr size_t origin_tickets_max = 8000;
+// Connections opened at once to one origin, each with a ticket of its own: what comes in excess of this, a burst of new
+// connections would pay for with full handshakes, which cost four times as much.
+constexpr size_t tickets_per_origin_max = 64;
 // Longest path of CAs that is followed; the web's have three certificates.
 constexpr int chain_depth_max = 10;
 

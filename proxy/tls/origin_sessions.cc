@@ -1,6 +1,7 @@
 #include "proxy/tls/origin_sessions.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::tls {
 
@@ -9,7 +10,7 @@ std::optional<OriginSessions::Known> OriginSessions::take(const OriginKey& key, 
   const auto found = index_.find(key);
   if (found == index_.end()) return std::nullopt;
   const Entries::iterator entry = found->second;
-  std::erase_if(entry->resumptions, [&](const Resumption& resumption) { return resumption.valid_until() <= now; });
+  tickets_ -= std::erase_if(entry->resumptions, [&](const Resumption& kept) { return kept.valid_until() <= now; });
   const bool stands = entry->verdict.trust_generation == trust_generation && entry->verdict.usable_until > now;
   if (!stands || entry->resumptions.empty()) {
     drop(entry);
@@ -19,6 +20,7 @@ std::optional<OriginSessions::Known> OriginSessions::take(const OriginKey& key, 
   Known known{entry->resumptions.back(), entry->verdict};
   if (known.resumption.single_use()) {
     entry->resumptions.pop_back();
+    --tickets_;
     if (entry->resumptions.empty()) drop(entry);
   }
   return known;
@@ -33,7 +35,7 @@ void OriginSessions::put(const OriginKey& key, std::vector<Resumption> resumptio
     // Tickets of another certificate, or from before a reload, are not mixed with these.
     const bool same =
         entry.verdict.chain == verdict.chain && entry.verdict.trust_generation == verdict.trust_generation;
-    if (!same) entry.resumptions.clear();
+    if (!same) tickets_ -= std::exchange(entry.resumptions, {}).size();
     entry.verdict = verdict;
     entries_.splice(entries_.begin(), entries_, found->second);
   } else {
@@ -41,6 +43,7 @@ void OriginSessions::put(const OriginKey& key, std::vector<Resumption> resumptio
     index_.emplace(key, entries_.begin());
   }
   std::vector<Resumption>& kept = entries_.front().resumptions;
+  tickets_ -= kept.size();
   for (Resumption& resumption : resumptions) {
     if (!resumption.single_use()) kept.clear();  // one session of TLS 1.2 serves any number of connections
     kept.push_back(std::move(resumption));
@@ -48,7 +51,8 @@ void OriginSessions::put(const OriginKey& key, std::vector<Resumption> resumptio
   if (kept.size() > tickets_per_origin_max) {
     kept.erase(kept.begin(), kept.end() - static_cast<std::ptrdiff_t>(tickets_per_origin_max));
   }
-  if (entries_.size() > origins_max_) drop(std::prev(entries_.end()));
+  tickets_ += kept.size();
+  while (tickets_ > tickets_max_ && entries_.size() > 1) drop(std::prev(entries_.end()));
 }
 
 void OriginSessions::forget(const OriginKey& key) {
@@ -59,9 +63,11 @@ void OriginSessions::forget(const OriginKey& key) {
 void OriginSessions::clear() {
   index_.clear();
   entries_.clear();
+  tickets_ = 0;
 }
 
 void OriginSessions::drop(Entries::iterator entry) {
+  tickets_ -= entry->resumptions.size();
   index_.erase(entry->key);
   entries_.erase(entry);
 }

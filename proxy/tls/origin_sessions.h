@@ -38,7 +38,7 @@ class OriginSessions {
     OriginVerdict verdict;  // of the full handshake that began it
   };
 
-  explicit OriginSessions(size_t origins_max = origin_sessions_max) : origins_max_(origins_max) {}
+  explicit OriginSessions(size_t tickets_max = origin_tickets_max) : tickets_max_(tickets_max) {}
 
   // Nothing that has lapsed, or was verified under another generation of trust. A TLS 1.3 ticket is given out once.
   std::optional<Known> take(const OriginKey& key, uint64_t trust_generation, base::WallTime now);
@@ -49,7 +49,7 @@ class OriginSessions {
   // What an origin refused, or a reload made doubtful.
   void forget(const OriginKey& key);
   void clear();
-  size_t size() const { return entries_.size(); }
+  size_t size() const { return entries_.size(); }  // origins
 
  private:
   struct Entry {
@@ -60,8 +60,9 @@ class OriginSessions {
   using Entries = std::list<Entry>;
   void drop(Entries::iterator entry);
 
-  const size_t origins_max_;
-  Entries entries_;  // most recently used first
+  const size_t tickets_max_;
+  size_t tickets_ = 0;  // of all entries
+  Entries entries_;     // most recently used first
   std::map<OriginKey, Entries::iterator> index_;
 };
 

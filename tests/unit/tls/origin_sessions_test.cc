@@ -116,7 +116,7 @@ TEST_CASE("sessions lapse with their ticket and with the certificate") {
 
 TEST_CASE("tickets are given out once, and kept in bounds") {
   Origin origin;
-  OriginSessions sessions(3);
+  OriginSessions sessions(6);
   const auto now = base::wall_now();
   const auto generation = origin.generation();
   origin.connect(sessions, pop_key);  // two tickets
@@ -126,7 +126,7 @@ TEST_CASE("tickets are given out once, and kept in bounds") {
   for (uint16_t port = 1; port <= 10; ++port) {
     OriginKey key = pop_key;
     key.address.port = port;
-    origin.connect(sessions, key);
+    origin.connect(sessions, key);  // two tickets
     CHECK(sessions.size() == std::min<size_t>(port, 3));
   }
   OriginKey newest = pop_key;
@@ -134,6 +134,25 @@ TEST_CASE("tickets are given out once, and kept in bounds") {
   CHECK(sessions.take(newest, generation, now).has_value());
   newest.address.port = 7;
   CHECK_FALSE(sessions.take(newest, generation, now).has_value());
+}
+
+TEST_CASE("a burst of connections to one origin leaves tickets for the next burst") {
+  Origin origin;
+  OriginSessions sessions;
+  const auto now = base::wall_now();
+  std::vector<Resumption> tickets;
+  OriginVerdict verdict;
+  while (tickets.size() < tickets_per_origin_max + 8) {
+    REQUIRE_FALSE(origin.connect(sessions, pop_key));
+    while (auto known = sessions.take(pop_key, origin.generation(), now)) {
+      tickets.push_back(known->resumption);
+      verdict = known->verdict;
+    }
+  }
+  for (const Resumption& ticket : tickets) sessions.put(pop_key, {ticket}, verdict, false);
+  size_t given = 0;
+  while (sessions.take(pop_key, origin.generation(), now)) ++given;
+  CHECK(given == tickets_per_origin_max);
 }
 
 }  // namespace sluice::tls
