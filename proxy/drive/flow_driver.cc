@@ -16,6 +16,17 @@ namespace {
 uint8_t bit(flow::HoldReason reason) {
   return static_cast<uint8_t>(1u << static_cast<uint8_t>(reason));
 }
+
+// Moves what `action` sends to the front of what the next one sends. Each Send costs a system call, and a TLS record.
+bool joined(flow::Action& action, flow::Action& next) {
+  auto* first = std::get_if<flow::Send>(&action);
+  auto* second = std::get_if<flow::Send>(&next);
+  if (first == nullptr || second == nullptr || first->side != second->side) return false;
+  if (first->bytes.size() + second->bytes.size() > joined_send_bytes) return false;
+  first->bytes.append(second->bytes.view());
+  second->bytes = std::move(first->bytes);
+  return true;
+}
 }  // namespace
 
 std::unique_ptr<FlowDriver> FlowDriver::open(FlowHost& host, int fd, std::unique_ptr<flow::Machine> machine,
@@ -179,12 +190,14 @@ void FlowDriver::work_through_inbox() {
 // ---- actions
 
 void FlowDriver::perform(flow::Outbox& actions) {
-  for (flow::Action& action : actions) {
+  for (size_t i = 0; i < actions.size(); ++i) {
+    flow::Action& action = actions[i];
     if (closed_) return;
     if (waiting_for_records_) {
       parked_.push_back(std::move(action));
       continue;
     }
+    if (i + 1 < actions.size() && joined(action, actions[i + 1])) continue;
     std::visit([this](auto&& item) { perform(std::move(item)); }, std::move(action));
   }
 }

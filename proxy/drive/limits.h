@@ -12,6 +12,8 @@ constexpr size_t copy_buffer_bytes = size_t{64} * 1024;
 constexpr size_t first_read_bytes_max = size_t{16} * 1024;
 // Bytes that may wait for one side before the other is not read any more.
 constexpr size_t unsent_bytes_max = size_t{64} * 1024;
+// Sends of one turn are joined up to one TLS record: a head and a short body leave together.
+constexpr size_t joined_send_bytes = size_t{16} * 1024;
 // How long a client may take to read the last of them.
 constexpr base::Duration flush_time_max{30'000};
 // Moves of one direction before other flows get their turn.
