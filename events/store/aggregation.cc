@@ -33,7 +33,8 @@ Aggregation::Aggregation(ReaderPool& pool, const StoreView& view, const Aggregat
       query_(query),
       deadline_(Clock::now() + query.budget),
       range_(std::clamp<int64_t>(query.start_time, 0, time_end),
-             query.end_time > 0 ? std::min(query.end_time, time_end) : time_end) {}
+             query.end_time > 0 ? std::min(query.end_time, time_end) : time_end),
+      minutes_(query.page_events_only ? query.filter : nullptr) {}
 
 base::Result<AggregateAnswer, ReadError> Aggregation::run() {
   const auto use = [this](const Field* field) {
@@ -130,16 +131,19 @@ Aggregation::Taken Aggregation::take_rollup(const DayInfo& day, size_t field_ind
   }
   const RolledField& rolled = rolled_fields()[field_index];
   {
-    Statement rows = database.prepare(
-        "SELECT slot, value, count, bytes, other_count, other_bytes FROM rollup WHERE field=? AND slot>=? AND slot<?");
+    Statement rows =
+        database.prepare(std::string("SELECT slot, value, ") +
+                         (query_.primary_only ? "count, bytes" : "count + other_count, bytes + other_bytes") +
+                         " FROM rollup WHERE field=? AND slot>=? AND slot<?");
     rows.bind(1, rolled.number).bind(2, slots.first).bind(3, slots.second);
     while (rows.step() == Step::kRow) {
-      const RollupSums sums{static_cast<uint64_t>(rows.integer(2)), static_cast<uint64_t>(rows.integer(3)),
-                            static_cast<uint64_t>(rows.integer(4)), static_cast<uint64_t>(rows.integer(5))};
-      if (rolled.integer != nullptr) {
-        add(rows.integer(0), rows.integer(1), sums);
-      } else {
-        add(rows.integer(0), std::string(rows.text(1)), sums);
+      const auto count = static_cast<uint64_t>(rows.integer(2));
+      const auto bytes = static_cast<uint64_t>(rows.integer(3));
+      const int64_t time = rows.integer(0) * slot_ms;
+      if (rolled.integer == nullptr) {
+        table.add_ordered(time, rows.text(1), count, bytes);
+      } else if (count > 0) {
+        table.add(time, rows.integer(1), count, bytes);
       }
     }
   }
@@ -196,9 +200,10 @@ int64_t Aggregation::scan_day(const DayInfo& day, int64_t low, int64_t high, con
   Database& database = (*lease)->database();
   database.set_deadline(deadline_);
   Statement anywhere = database.prepare(sql_);
-  if (in_slot_.empty()) return scan_stretch(**lease, anywhere, {low, newest, std::nullopt}, tables);
-  Statement in_slot = database.prepare(in_slot_);
-  for (const KeyStretch& stretch : stretches(day.day, std::max(low, day.min_key), newest)) {
+  Statement in_slot;
+  if (!in_slot_.empty()) in_slot = database.prepare(in_slot_);
+  for (const KeyStretch& stretch : in_slot_.empty() ? minutes_.stretches(day, database, low, newest)
+                                                    : stretches(day.day, std::max(low, day.min_key), newest)) {
     const int64_t reached = scan_stretch(**lease, stretch.slot ? in_slot : anywhere, stretch, tables);
     if (reached > stretch.low) return reached;
   }

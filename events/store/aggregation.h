@@ -12,6 +12,7 @@
 #include "events/store/event_key.h"
 #include "events/store/event_store.h"
 #include "events/store/group_table.h"
+#include "events/store/minute_filter.h"
 #include "events/store/reader_pool.h"
 #include "events/store/rollup.h"
 #include "events/store/store_view.h"
@@ -55,6 +56,7 @@ class Aggregation {
   std::string sql_;
   std::string in_slot_;  // the same with a slot in front; empty: no index helps
   std::vector<ColumnValue> parameters_;
+  MinuteFilter minutes_;
   bool exact_ = true;    // the SQL condition says all
   bool decode_ = false;  // rows must be decoded
   std::vector<ColumnValue> values_;

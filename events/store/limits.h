@@ -71,6 +71,8 @@ inline constexpr size_t aggregate_group_fields_max = 3;
 inline constexpr size_t aggregate_metrics_max = 10;
 // Rows between two looks at the clock while records are decoded.
 inline constexpr uint32_t aggregate_clock_rows = 256;
+// A search that spans more minutes of one file (wrong clocks) does not ask roll-ups which of them it may pass over.
+inline constexpr int64_t minute_filter_minutes_max = 30 * 24 * 60;
 // How often a reader tries again when the writer has just moved roll-ups from memory to the file.
 inline constexpr int rollup_tries_max = 100;
 

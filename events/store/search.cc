@@ -19,7 +19,8 @@ Search::Search(ReaderPool& pool, const StoreView& view, std::string catalogue_pa
       catalogue_path_(std::move(catalogue_path)),
       query_(query),
       limit_(std::clamp<uint32_t>(query.limit, 1, search_records_max)),
-      deadline_(Clock::now() + query.budget) {}
+      deadline_(Clock::now() + query.budget),
+      minutes_(query.page_events_only ? query.filter : nullptr) {}
 
 base::Result<SearchPage, ReadError> Search::run() {
   if (!place()) {
@@ -121,14 +122,12 @@ void Search::look(int64_t low, int64_t high) {
   if (error_.empty()) take_hits();
 }
 
-// With an index, one slot after the other, newest first, until there is enough.
+// One slot of the index, or stretch of minutes, after the other, newest first, until there is enough.
 void Search::look_into(Source& source, const DayInfo& day, int64_t low, int64_t high, int64_t wanted) {
-  if (!indexed_) {
-    look_into(source, source.statement, false, {low, high, std::nullopt}, wanted);
-    return;
-  }
+  const auto parts = indexed_ ? stretches(day.day, std::max(low, day.min_key), std::min(high, day.max_key + 1))
+                              : minutes_.stretches(day, source.reader->database(), low, high);
   int64_t found = 0;
-  for (const KeyStretch& stretch : stretches(day.day, std::max(low, day.min_key), std::min(high, day.max_key + 1))) {
+  for (const KeyStretch& stretch : parts) {
     Statement& statement = stretch.slot ? source.in_slot : source.statement;
     found += look_into(source, statement, false, stretch, wanted - found);
     if (found >= wanted || out_of_time_ || !error_.empty()) return;

@@ -9,6 +9,7 @@
 #include "events/store/event_key.h"
 #include "events/store/event_store.h"
 #include "events/store/field.h"
+#include "events/store/minute_filter.h"
 #include "events/store/page_token.h"
 #include "events/store/reader_pool.h"
 #include "events/store/store_view.h"
@@ -61,6 +62,7 @@ class Search {
   std::vector<ColumnValue> values_;
   bool exact_ = true;
   bool indexed_ = false;
+  MinuteFilter minutes_;
   uint64_t snapshot_ = 0;
   int64_t lower_ = 0;
   int64_t upper_ = 0;  // exclusive; everything at or above it is answered
