@@ -40,7 +40,8 @@ Status failed(const QueryFault& fault) {
     case QueryFault::Code::kInvalid: return {StatusCode::INVALID_ARGUMENT, fault.message};
     case QueryFault::Code::kUnavailable: break;
   }
-  return {StatusCode::UNAVAILABLE, fault.message};
+  // Not UNAVAILABLE, which means to clients that nobody answers.
+  return {StatusCode::RESOURCE_EXHAUSTED, fault.message};
 }
 
 template <class Response>

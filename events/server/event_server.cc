@@ -21,7 +21,7 @@
 namespace sluice::server {
 namespace {
 
-constexpr std::chrono::hours retention_interval{1};
+constexpr std::chrono::hours upkeep_interval{1};
 constexpr size_t pem_bytes_max = 1u << 20;  // a certificate bundle of thousands
 
 base::Result<ingest::IngestTls> read_tls(const config::v1::Tls& files) {
@@ -85,7 +85,7 @@ base::Status EventServer::start_parts() {
     if (base::Status status = start_http(); !status.ok()) return status;
   }
   retention_days_ = config.store().sqlite().retention_days();
-  retention_ = std::thread([this] { run_retention(); });
+  upkeep_ = std::thread([this] { run_upkeep(); });
   return base::Unit{};
 }
 
@@ -122,7 +122,7 @@ EventServer::~EventServer() {
     stopping_ = true;
   }
   wake_.notify_all();
-  if (retention_.joinable()) retention_.join();
+  if (upkeep_.joinable()) upkeep_.join();
   http_.reset();
   query_.reset();
   health_.reset();
@@ -143,7 +143,7 @@ base::Status EventServer::reload() {
   {
     const std::lock_guard lock(mutex_);
     retention_days_ = now.store().sqlite().retention_days();
-    retention_due_ = true;
+    upkeep_due_ = true;
   }
   wake_.notify_all();
   config_.message = std::move(now);
@@ -151,23 +151,37 @@ base::Status EventServer::reload() {
 }
 
 // At start, every hour, and after each reload.
-void EventServer::run_retention() {
+void EventServer::run_upkeep() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    if (!std::exchange(retention_due_, false)) {
-      wake_.wait_for(lock, retention_interval, [this] { return stopping_ || retention_due_; });
-      retention_due_ = true;
+    if (!std::exchange(upkeep_due_, false)) {
+      wake_.wait_for(lock, upkeep_interval, [this] { return stopping_ || upkeep_due_; });
+      upkeep_due_ = true;
       continue;
     }
     const uint32_t days = retention_days_;
     lock.unlock();
-    const auto dropped = store_->retention(base::epoch_ms(base::wall_now()), days);
-    if (!dropped.ok()) {
-      spdlog::error("retention: {}", dropped.error().message);
-    } else if (*dropped > 0) {
-      spdlog::info("retention: {} day(s) older than {} days deleted", *dropped, days);
-    }
+    keep_up(days);
     lock.lock();
+  }
+}
+
+void EventServer::keep_up(uint32_t retention_days) {
+  const int64_t now_ms = base::epoch_ms(base::wall_now());
+  const auto dropped = store_->retention(now_ms, retention_days);
+  if (!dropped.ok()) {
+    spdlog::error("retention: {}", dropped.error().message);
+  } else if (*dropped > 0) {
+    spdlog::info("retention: {} day(s) older than {} days deleted", *dropped, retention_days);
+  }
+  const auto joined = store_->compact(now_ms, [this] {
+    const std::lock_guard lock(mutex_);
+    return !stopping_ && !upkeep_due_;
+  });
+  if (!joined.ok()) {
+    spdlog::error("compaction: {}", joined.error().message);
+  } else if (*joined > 0) {
+    spdlog::info("compaction: {} small blocks of past days went into larger ones", *joined);
   }
 }
 

@@ -35,7 +35,8 @@ class EventServer {
   explicit EventServer(config::LoadedEvents config) : config_(std::move(config)) {}
   base::Status start_parts();
   base::Status start_http();
-  void run_retention();
+  void run_upkeep();
+  void keep_up(uint32_t retention_days);
 
   config::LoadedEvents config_;
   std::unique_ptr<store::EventStore> store_;
@@ -49,9 +50,9 @@ class EventServer {
   std::mutex mutex_;
   std::condition_variable wake_;
   uint32_t retention_days_ = 0;
-  bool retention_due_ = true;
+  bool upkeep_due_ = true;
   bool stopping_ = false;
-  std::thread retention_;
+  std::thread upkeep_;
 };
 
 }  // namespace sluice::server

@@ -33,7 +33,8 @@ Aggregation::Aggregation(ReaderPool& pool, const StoreView& view, const Aggregat
       query_(query),
       deadline_(Clock::now() + query.budget),
       range_(std::clamp<int64_t>(query.start_time, 0, time_end),
-             query.end_time > 0 ? std::min(query.end_time, time_end) : time_end) {}
+             query.end_time > 0 ? std::min(query.end_time, time_end) : time_end),
+      minutes_(query.page_events_only ? query.filter : nullptr) {}
 
 base::Result<AggregateAnswer, ReadError> Aggregation::run() {
   const auto use = [this](const Field* field) {
@@ -110,7 +111,7 @@ Aggregation::Taken Aggregation::take_rollup(const DayInfo& day, size_t field_ind
     return Taken::kYes;
   auto lease = pool_.lease(day.path);
   if (!lease.ok()) {
-    if (known_day(day)) fail(lease.error().message);
+    if (view_.knows(day.path)) fail(lease.error().message);
     return Taken::kFailed;
   }
   Database& database = (*lease)->database();
@@ -130,16 +131,19 @@ Aggregation::Taken Aggregation::take_rollup(const DayInfo& day, size_t field_ind
   }
   const RolledField& rolled = rolled_fields()[field_index];
   {
-    Statement rows = database.prepare(
-        "SELECT slot, value, count, bytes, other_count, other_bytes FROM rollup WHERE field=? AND slot>=? AND slot<?");
+    Statement rows =
+        database.prepare(std::string("SELECT slot, value, ") +
+                         (query_.primary_only ? "count, bytes" : "count + other_count, bytes + other_bytes") +
+                         " FROM rollup WHERE field=? AND slot>=? AND slot<?");
     rows.bind(1, rolled.number).bind(2, slots.first).bind(3, slots.second);
     while (rows.step() == Step::kRow) {
-      const RollupSums sums{static_cast<uint64_t>(rows.integer(2)), static_cast<uint64_t>(rows.integer(3)),
-                            static_cast<uint64_t>(rows.integer(4)), static_cast<uint64_t>(rows.integer(5))};
-      if (rolled.integer != nullptr) {
-        add(rows.integer(0), rows.integer(1), sums);
-      } else {
-        add(rows.integer(0), std::string(rows.text(1)), sums);
+      const auto count = static_cast<uint64_t>(rows.integer(2));
+      const auto bytes = static_cast<uint64_t>(rows.integer(3));
+      const int64_t time = rows.integer(0) * slot_ms;
+      if (rolled.integer == nullptr) {
+        table.add_ordered(time, rows.text(1), count, bytes);
+      } else if (count > 0) {
+        table.add(time, rows.integer(1), count, bytes);
       }
     }
   }
@@ -163,7 +167,9 @@ void Aggregation::build_sql() {
   for (size_t i = 0; i < columns_.size(); ++i) {
     sql_ += hot_[i] ? ", \"" + columns_[i]->name() + '"' : ", 0";
   }
-  sql_ += " FROM final WHERE " + condition + " ORDER BY key DESC";
+  sql_ += " FROM final WHERE ";
+  in_slot_ = is_indexed(query_.filter) ? sql_ + indexed_slot + condition + " ORDER BY key DESC" : "";
+  sql_ += condition + " ORDER BY key DESC";
   decode_ = !exact_ || std::find(hot_.begin(), hot_.end(), false) != hot_.end();
   values_.resize(columns_.size());
 }
@@ -188,21 +194,28 @@ int64_t Aggregation::scan_day(const DayInfo& day, int64_t low, int64_t high, con
   if (Clock::now() >= deadline_) return newest;
   auto lease = pool_.lease(day.path);
   if (!lease.ok()) {
-    if (known_day(day)) fail(lease.error().message);
+    if (view_.knows(day.path)) fail(lease.error().message);
     return low;
   }
   Database& database = (*lease)->database();
-  Statement rows = database.prepare(sql_);
   database.set_deadline(deadline_);
-  int at = 3;
-  rows.bind(1, low).bind(2, high);
-  for (const ColumnValue& value : parameters_) {
-    if (const auto* number = std::get_if<int64_t>(&value)) rows.bind(at, *number);
-    if (const auto* text = std::get_if<std::string>(&value)) rows.bind(at, std::string_view(*text));
-    if (const auto* blob = std::get_if<Blob>(&value)) rows.bind_blob(at, blob->bytes);
-    ++at;
+  Statement anywhere = database.prepare(sql_);
+  Statement in_slot;
+  if (!in_slot_.empty()) in_slot = database.prepare(in_slot_);
+  for (const KeyStretch& stretch : in_slot_.empty() ? minutes_.stretches(day, database, low, newest)
+                                                    : stretches(day.day, std::max(low, day.min_key), newest)) {
+    const int64_t reached = scan_stretch(**lease, stretch.slot ? in_slot : anywhere, stretch, tables);
+    if (reached > stretch.low) return reached;
   }
-  int64_t reached = newest;
+  return low;
+}
+
+int64_t Aggregation::scan_stretch(DayReader& reader, Statement& rows, const KeyStretch& stretch, const Tables& tables) {
+  int at = 1;
+  if (stretch.slot) rows.bind(at++, *stretch.slot);
+  rows.bind(at, stretch.low).bind(at + 1, stretch.high);
+  bind_values(rows, at + 2, parameters_);
+  int64_t reached = stretch.high;
   uint32_t seen = 0;
   Step step = Step::kDone;
   while ((step = rows.step()) == Step::kRow) {
@@ -211,11 +224,12 @@ int64_t Aggregation::scan_day(const DayInfo& day, int64_t low, int64_t high, con
       break;
     }
     reached = rows.integer(0);
-    if (!read_row(rows, **lease)) continue;
+    if (!read_row(rows, reader)) continue;
     for (GroupTable* table : tables) table->add(key_time(reached), values_);
   }
-  if (step == Step::kError) fail(database.error());
-  return step == Step::kInterrupted ? reached : low;
+  rows.reset();
+  if (step == Step::kError) fail(reader.database().error());
+  return step == Step::kInterrupted ? reached : stretch.low;
 }
 
 // Puts the row's values into values_; false if it does not match the filter (or cannot be read).
@@ -228,12 +242,10 @@ bool Aggregation::read_row(Statement& row, DayReader& reader) {
       fail(block.error().message);
       return false;
     }
-    const std::string_view bytes = (*block)->records[offset - (*block)->first_offset];
-    if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    if (!(*block)->parse(offset, record)) {
       fail("a stored record is damaged");
       return false;
     }
-    if (record.has_page_event()) record.mutable_page_event()->set_ingested_time((*block)->ingested_time);
     if (!exact_ && !matches(*query_.filter, record)) return false;
   }
   for (size_t i = 0; i < columns_.size(); ++i) {
@@ -259,12 +271,6 @@ bool Aggregation::read_row(Statement& row, DayReader& reader) {
     }
   }
   return true;
-}
-
-// False if retention deleted it meanwhile.
-bool Aggregation::known_day(const DayInfo& day) const {
-  const Days days = view_.days();
-  return std::any_of(days.begin(), days.end(), [&](const DayInfo& known) { return known.path == day.path; });
 }
 
 void Aggregation::fail(std::string message) {

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "events/store/aggregate.h"
+#include "events/store/event_key.h"
 #include "events/store/event_store.h"
 #include "events/store/group_table.h"
+#include "events/store/minute_filter.h"
 #include "events/store/reader_pool.h"
 #include "events/store/rollup.h"
 #include "events/store/store_view.h"
@@ -36,8 +38,9 @@ class Aggregation {
   void scan(Range range, const Tables& tables);
   // The key down to which the rows were counted, or the range's lowest when all were.
   int64_t scan_day(const DayInfo& day, int64_t low, int64_t high, const Tables& tables);
+  // As scan_day(), for one stretch of its keys.
+  int64_t scan_stretch(DayReader& reader, Statement& rows, const KeyStretch& stretch, const Tables& tables);
   bool read_row(Statement& row, DayReader& reader);
-  bool known_day(const DayInfo& day) const;
   void fail(std::string message);
 
   ReaderPool& pool_;
@@ -51,7 +54,9 @@ class Aggregation {
   std::vector<GroupTable> tables_;
   std::map<Range, Tables> scans_;
   std::string sql_;
+  std::string in_slot_;  // the same with a slot in front; empty: no index helps
   std::vector<ColumnValue> parameters_;
+  MinuteFilter minutes_;
   bool exact_ = true;    // the SQL condition says all
   bool decode_ = false;  // rows must be decoded
   std::vector<ColumnValue> values_;

@@ -51,6 +51,13 @@ std::string_view BlockWriter::finish() {
   return {compressed_.data(), size};
 }
 
+bool Block::parse(uint64_t offset, events::v1::Record& record) const {
+  const std::string_view bytes = records[offset - first_offset];
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return false;
+  if (ingested_time > 0 && record.has_page_event()) record.mutable_page_event()->set_ingested_time(ingested_time);
+  return true;
+}
+
 base::Result<std::shared_ptr<const Block>> decode_block(uint64_t first_offset, int64_t ingested_time,
                                                         std::string_view data) {
   auto block = std::make_shared<Block>();

@@ -360,6 +360,20 @@ base::Result<DayFile*> Committer::day_file(int64_t day) {
   return opened;
 }
 
+base::Status Committer::replace_blocks(int64_t day, const CompactionBite& bite) {
+  if (!days_.contains(day)) return base::Unit{};
+  auto file = day_file(day);
+  if (!file.ok()) return file.error();
+  return (*file)->replace_blocks(bite);
+}
+
+base::Result<uint64_t> Committer::release_pages(int64_t day) {
+  if (!days_.contains(day)) return uint64_t{0};
+  auto file = day_file(day);
+  if (!file.ok()) return file.error();
+  return (*file)->release_pages();
+}
+
 base::Result<uint32_t> Committer::drop_before(int64_t before_ms, int64_t now_ms) {
   uint32_t dropped = 0;
   std::vector<std::string> files;

@@ -62,6 +62,11 @@ class Committer {
   // Deletes the day files that ended before `before_ms`, and open events that began before it.
   base::Result<uint32_t> drop_before(int64_t before_ms, int64_t now_ms);
 
+  // Puts a bite of compaction in place, or gives unused pages back (how many are left). Nothing happens to a day that
+  // is past retention meanwhile.
+  base::Status replace_blocks(int64_t day, const CompactionBite& bite);
+  base::Result<uint64_t> release_pages(int64_t day);
+
   uint64_t next_offset() const { return next_offset_; }
   uint64_t open_events() const { return open_events_.size(); }
   uint64_t dead_letters() const { return dead_letters_; }

@@ -6,13 +6,19 @@
 #include <numeric>
 #include <utility>
 
+#include "events/store/filter.h"
 #include "events/store/hot_column.h"
 #include "events/store/limits.h"
 
 namespace sluice::store {
 namespace {
 
-constexpr int schema_version = 2;
+constexpr int schema_version = 3;
+
+std::string slot_column() {
+  return "slot INTEGER GENERATED ALWAYS AS ((key>>" + std::to_string(key_hash_bits) + ")/" +
+         std::to_string(index_slot_ms) + "%" + std::to_string(index_slots_per_day) + ") VIRTUAL";
+}
 
 std::string schema() {
   return "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -22,19 +28,30 @@ std::string schema() {
          "CREATE TABLE IF NOT EXISTS final(key INTEGER PRIMARY KEY, store_offset INTEGER NOT NULL,"
          " first_offset INTEGER NOT NULL, " +
          hot_column_definitions() +
-         ", row_id TEXT NOT NULL DEFAULT '');"
+         ", row_id TEXT NOT NULL DEFAULT '',"
+         " " +
+         slot_column() +
+         ");"
          "CREATE TABLE IF NOT EXISTS rollup(field INTEGER NOT NULL, slot INTEGER NOT NULL, value NOT NULL,"
          " count INTEGER NOT NULL, bytes INTEGER NOT NULL, other_count INTEGER NOT NULL, other_bytes INTEGER NOT NULL,"
          " PRIMARY KEY(field, slot, value)) WITHOUT ROWID;"
-         "CREATE INDEX IF NOT EXISTS final_host ON final(host);"
-         "CREATE INDEX IF NOT EXISTS final_user ON final(\"user\");"
-         "CREATE INDEX IF NOT EXISTS final_app ON final(app);"
          "INSERT OR IGNORE INTO meta VALUES('schema_version'," +
          std::to_string(schema_version) + "),('rows',0),('gaps',0),('rollup_offset',0);";
 }
 
+constexpr const char* indexes =
+    "CREATE INDEX IF NOT EXISTS final_slot_host ON final(slot, host);"
+    "CREATE INDEX IF NOT EXISTS final_slot_user ON final(slot, \"user\");"
+    "CREATE INDEX IF NOT EXISTS final_slot_app ON final(slot, app);";
+
 constexpr int first_hot_parameter = 4;
 }  // namespace
+
+bool is_indexed(const Filter* filter) {
+  if (filter == nullptr) return false;
+  return names_values_of(*filter, field("host")) || names_values_of(*filter, field("user")) ||
+         names_values_of(*filter, field("app"));
+}
 
 std::string DayFile::file_name(int64_t day) {
   const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{day}}};
@@ -59,6 +76,7 @@ base::Result<std::unique_ptr<DayFile>> DayFile::open(const std::string& director
 void DayFile::load() {
   database_->execute("BEGIN IMMEDIATE;" + schema() + "COMMIT");
   migrate();
+  database_->execute(std::string("BEGIN IMMEDIATE;") + indexes + "COMMIT");
   info_.rows = static_cast<uint64_t>(database_->integer("SELECT value FROM meta WHERE name='rows'"));
   info_.gaps = static_cast<uint64_t>(database_->integer("SELECT value FROM meta WHERE name='gaps'"));
   if (info_.rows > 0) {
@@ -84,17 +102,23 @@ void DayFile::load() {
   replay_rollup();
 }
 
-// Version 1 had no roll-ups, and kept the id of a record that is no page event in the column event_id.
+// Version 1 had no roll-ups, and kept the id of a record that is no page event in the column event_id. Up to version 2
+// indexes had no slots.
 void DayFile::migrate() {
   const int64_t version = database_->integer("SELECT value FROM meta WHERE name='schema_version'");
   if (!database_->ok() || version == schema_version) return;
-  if (version != 1) return database_->fail("a newer program wrote this file");
+  if (version > schema_version) return database_->fail("a newer program wrote this file");
+  database_->execute("BEGIN IMMEDIATE");
+  if (version == 1) {
+    database_->execute(
+        "ALTER TABLE final ADD COLUMN row_id TEXT NOT NULL DEFAULT '';"
+        "UPDATE final SET row_id=event_id, event_id='' WHERE record_type<>1");
+  }
   database_->execute(
-      "BEGIN IMMEDIATE;"
-      "ALTER TABLE final ADD COLUMN row_id TEXT NOT NULL DEFAULT '';"
-      "UPDATE final SET row_id=event_id, event_id='' WHERE record_type<>1;"
-      "UPDATE meta SET value=" +
-      std::to_string(schema_version) + " WHERE name='schema_version';COMMIT");
+      "DROP INDEX IF EXISTS final_host; DROP INDEX IF EXISTS final_user; DROP INDEX IF EXISTS final_app;"
+      "ALTER TABLE final ADD COLUMN " +
+      slot_column() + ";UPDATE meta SET value=" + std::to_string(schema_version) +
+      " WHERE name='schema_version';COMMIT");
 }
 
 // What was committed after the roll-ups were last written, from the blocks.
@@ -116,11 +140,8 @@ void DayFile::replay_rollup() {
       const auto block = decode_block(static_cast<uint64_t>(blocks.integer(0)), blocks.integer(1), blocks.blob(2));
       if (!block.ok()) return database_->fail(block.error().message);
       for (uint64_t at = std::max((*block)->first_offset, written + 1); at < (*block)->end_offset(); ++at) {
-        const std::string_view bytes = (*block)->records[at - (*block)->first_offset];
         events::v1::Record record;
-        if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-          return database_->fail("a stored record is damaged");
-        }
+        if (!(*block)->parse(at, record)) return database_->fail("a stored record is damaged");
         const std::lock_guard lock(rollup_->mutex());
         if (record.has_page_event()) rollup_->add(record.page_event());
         last = at;
@@ -299,6 +320,36 @@ base::Status DayFile::commit(const std::vector<FinalRow>& rows) {
     if (row.record->has_page_event()) rollup_->add(row.record->page_event());
   }
   return base::Unit{};
+}
+
+base::Status DayFile::replace_blocks(const CompactionBite& bite) {
+  database_->execute("BEGIN IMMEDIATE");
+  Statement erase = database_->prepare("DELETE FROM block WHERE first_offset >= ? AND first_offset < ?");
+  for (const JoinedBlocks& joined : bite.joined) {
+    erase.bind(1, static_cast<int64_t>(joined.first_offset)).bind(2, static_cast<int64_t>(joined.end_offset)).run();
+    for (const PackedBlock& block : joined.blocks) {
+      insert_block_.bind(1, static_cast<int64_t>(block.first_offset))
+          .bind(2, static_cast<int64_t>(block.count))
+          .bind(3, int64_t{0})
+          .bind_blob(4, block.data)
+          .run();
+    }
+  }
+  database_->execute("INSERT OR REPLACE INTO meta VALUES('compacted_offset'," + std::to_string(bite.done_until) + ")");
+  database_->execute("COMMIT");
+  if (!database_->ok()) return base::Error{database_->error()};
+  return base::Unit{};
+}
+
+base::Result<uint64_t> DayFile::release_pages() {
+  constexpr int64_t incremental = 2;
+  if (database_->integer("PRAGMA auto_vacuum") == incremental) {
+    database_->execute("PRAGMA incremental_vacuum(" + std::to_string(compaction_pages) + ")");
+  }
+  const int64_t left = database_->integer("PRAGMA freelist_count");
+  if (left == 0) database_->execute("PRAGMA wal_checkpoint(PASSIVE)");
+  if (!database_->ok()) return base::Error{database_->error()};
+  return static_cast<uint64_t>(left);
 }
 
 base::Status DayFile::settle() {

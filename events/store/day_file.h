@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "events/store/block.h"
+#include "events/store/compaction.h"
 #include "events/store/event_key.h"
 #include "events/store/rollup.h"
 #include "events/store/sqlite_db.h"
@@ -16,6 +17,13 @@
 #include "sluice/events/v1/page_event.pb.h"
 
 namespace sluice::store {
+
+struct Filter;  // events/store/filter.h
+
+// Whether a day file has an index for what the filter asks (null: everything). Its conditions then begin with
+// indexed_slot, for one slot after the other (stretches() in event_key.h).
+bool is_indexed(const Filter* filter);
+inline constexpr const char* indexed_slot = "slot = ? AND ";
 
 // What readers must know of a day file before they open it.
 struct DayInfo {
@@ -64,6 +72,10 @@ class DayFile {
   base::Status commit(const std::vector<FinalRow>& rows);
   // Writes the roll-ups that wait in memory, for a file that nobody writes any more.
   base::Status settle();
+  // One transaction: the blocks that the bite names are replaced.
+  base::Status replace_blocks(const CompactionBite& bite);
+  // Gives some unused pages back to the system; how many are left. A file of an older program keeps them.
+  base::Result<uint64_t> release_pages();
 
  private:
   DayFile() = default;

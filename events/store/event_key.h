@@ -9,7 +9,9 @@
 // millisecond.
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "proxy/base/crc32c.h"
 
@@ -38,6 +40,37 @@ inline int64_t key_time(int64_t key) {
 inline constexpr int64_t day_ms = int64_t{24} * 3600 * 1000;
 inline int64_t day_of(int64_t timestamp_ms, int64_t ingested_ms, int64_t clamp_ms) {
   return std::clamp(timestamp_ms, ingested_ms - clamp_ms, ingested_ms + clamp_ms) / day_ms;
+}
+
+// Indexes of a day file begin with the slot, a part of the day: what is committed together then changes few of their
+// pages, however many values there are, and a commit costs the same in a file of ten million rows as in an empty one.
+// Longer slots cost commits, shorter ones a search for a rare value (one look per slot).
+inline constexpr int64_t index_slot_ms = 600'000;
+inline constexpr int64_t index_slots_per_day = day_ms / index_slot_ms;
+
+// A stretch of keys that lies within one slot, or (no slot) outside of the file's day, where clocks that are wrong put
+// events.
+struct KeyStretch {
+  int64_t low = 0;
+  int64_t high = 0;  // exclusive
+  std::optional<int64_t> slot;
+};
+
+// The keys from `low` to below `high` of a day's file, newest first.
+inline std::vector<KeyStretch> stretches(int64_t day, int64_t low, int64_t high) {
+  const int64_t day_low = std::max(low, key_floor(day * day_ms));
+  const int64_t day_high = std::min(high, key_floor((day + 1) * day_ms));
+  if (day_low >= day_high) return {{low, high, std::nullopt}};
+  std::vector<KeyStretch> all;
+  if (day_high < high) all.push_back({day_high, high, std::nullopt});
+  for (int64_t at = day_high; at > day_low;) {
+    const int64_t slot = (key_time(at - 1) - day * day_ms) / index_slot_ms;
+    const int64_t from = std::max(day_low, key_floor(day * day_ms + slot * index_slot_ms));
+    all.push_back({from, at, slot});
+    at = from;
+  }
+  if (low < day_low) all.push_back({low, day_low, std::nullopt});
+  return all;
 }
 
 }  // namespace sluice::store

@@ -98,7 +98,7 @@ struct SearchQuery {
   bool finals_only = false;        // leave out events that are still open
   uint32_t limit = 100;            // records per page
   std::string page_token;          // from the previous page of the same query
-  uint64_t fingerprint = 0;        // hash of query text, range and view; a token of another query is refused
+  uint64_t fingerprint = 0;        // hash of query text and view; a token of another query is refused
   std::chrono::milliseconds budget{2000};
 };
 
@@ -205,6 +205,10 @@ class EventStore {
 
   // Deletes the days that ended more than `retention_days` before `now_ms`; 0 keeps all. Returns how many went.
   virtual base::Result<uint32_t> retention(int64_t now_ms, uint32_t retention_days) = 0;
+
+  // Joins the small blocks of days that have been over for a while and gives the space back, as long as `go_on` says
+  // so. Works on the caller's thread, with short turns on the writer's. Returns how many blocks went.
+  virtual base::Result<uint64_t> compact(int64_t now_ms, const std::function<bool()>& go_on) = 0;
 
   // Writes a copy of the store, as of one moment of each file, into a new folder. Does not hold up writing.
   virtual base::Result<BackupResult, ReadError> backup(const std::string& directory) = 0;

@@ -267,4 +267,15 @@ bool matches(const Filter& filter, const Record& record) {
   return comparison_matches(std::get<Comparison>(filter.node), record);
 }
 
+bool names_values_of(const Filter& filter, const Field& field) {
+  const auto names = [&](const Filter& part) { return names_values_of(part, field); };
+  if (const auto* all = std::get_if<And>(&filter.node)) return std::any_of(all->parts.begin(), all->parts.end(), names);
+  if (const auto* any = std::get_if<Or>(&filter.node)) {
+    return !any->parts.empty() && std::all_of(any->parts.begin(), any->parts.end(), names);
+  }
+  const auto* comparison = std::get_if<Comparison>(&filter.node);
+  return comparison != nullptr && comparison->field == &field &&
+         (comparison->op == Operator::kEqual || comparison->op == Operator::kIn);
+}
+
 }  // namespace sluice::store

@@ -89,6 +89,9 @@ bool text_matches(const Comparison& comparison, std::string_view text);
 // A condition with `?` placeholders; values never appear in the text. Columns are named as the fields, in double
 // quotes, and hold what Field::column() returns: not NULL, text compared with COLLATE NOCASE (declare the columns so
 // and their indexes are used), addresses as 16-byte blobs.
+// Whether all that matches has one of some values of `field` that the filter names.
+bool names_values_of(const Filter& filter, const Field& field);
+
 struct SqlCondition {
   std::string text;
   std::vector<ColumnValue> values;  // in the order of the placeholders

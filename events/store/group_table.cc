@@ -135,11 +135,37 @@ void GroupTable::add(int64_t timestamp, const std::vector<ColumnValue>& values) 
 void GroupTable::add(int64_t timestamp, const ColumnValue& key, uint64_t count, uint64_t bytes) {
   key_values_.clear();
   if (!grouping_.fields.empty()) key_values_.push_back(&key);
-  Sums* sums = group(timestamp);
-  if (sums == nullptr) return;
+  if (Sums* sums = group(timestamp); sums != nullptr) add_to(*sums, count, bytes);
+}
+
+void GroupTable::add_to(Sums& sums, uint64_t count, uint64_t bytes) const {
   for (size_t i = 0; i < grouping_.metrics.size(); ++i) {
-    sums->values[i] += static_cast<double>(grouping_.metrics[i].kind == Metric::Kind::kCount ? count : bytes);
+    sums.values[i] += static_cast<double>(grouping_.metrics[i].kind == Metric::Kind::kCount ? count : bytes);
   }
+}
+
+void GroupTable::add_ordered(int64_t timestamp, std::string_view key, uint64_t count, uint64_t bytes) {
+  if (count == 0) return;
+  if (grouping_.fields.empty() || grouping_.bucket_ms > 0) return add(timestamp, std::string(key), count, bytes);
+  if (timestamp != ordered_time_) {
+    ordered_time_ = timestamp;
+    ordered_before_.swap(ordered_);
+    ordered_.clear();
+    ordered_at_ = 0;
+  }
+  const auto text = [](const Sums* sums) -> std::string_view { return std::get<std::string>(sums->keys[0]); };
+  while (ordered_at_ < ordered_before_.size() && text(ordered_before_[ordered_at_]) < key) ++ordered_at_;
+  Sums* sums = nullptr;
+  if (ordered_at_ < ordered_before_.size() && text(ordered_before_[ordered_at_]) == key) {
+    sums = ordered_before_[ordered_at_];
+  } else {
+    const ColumnValue value = std::string(key);
+    key_values_.assign(1, &value);
+    sums = group(timestamp);
+    if (sums == nullptr) return;
+  }
+  ordered_.push_back(sums);
+  add_to(*sums, count, bytes);
 }
 
 bool GroupTable::wanted(const Sums& sums, std::vector<std::string>& keys) const {

@@ -186,6 +186,15 @@ int64_t record_timestamp(const Record& record) {
   return 0;
 }
 
+void bind_values(Statement& statement, int first, const std::vector<ColumnValue>& values) {
+  for (const ColumnValue& value : values) {
+    if (const auto* number = std::get_if<int64_t>(&value)) statement.bind(first, *number);
+    if (const auto* text = std::get_if<std::string>(&value)) statement.bind(first, std::string_view(*text));
+    if (const auto* blob = std::get_if<Blob>(&value)) statement.bind_blob(first, blob->bytes);
+    ++first;
+  }
+}
+
 void bind_hot_columns(Statement& statement, int first, const Record& record, int64_t ingested_time) {
   Binder binder(statement, first);
   bind_page_event(binder, record.page_event(), observed_by(record), record_timestamp(record), ingested_time,

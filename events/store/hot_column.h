@@ -32,6 +32,9 @@ std::string record_id(uint64_t producer_id, uint64_t sequence);
 // Start of a page event, time of any other record.
 int64_t record_timestamp(const events::v1::Record& record);
 
+// Binds the values of a condition from parameter `first` on; borrows them until the statement's reset().
+void bind_values(Statement& statement, int first, const std::vector<ColumnValue>& values);
+
 // Binds all hot columns from parameter `first` on; borrows text of `record` until the statement's reset().
 void bind_hot_columns(Statement& statement, int first, const events::v1::Record& record, int64_t ingested_time);
 

@@ -36,7 +36,7 @@ inline constexpr int block_zstd_level = 1;
 inline constexpr int64_t day_clamp_ms = int64_t{7} * 24 * 3600 * 1000;
 // Day files the writer keeps open: today, yesterday, and two for late spools.
 inline constexpr size_t day_writers_open_max = 4;
-inline constexpr int write_cache_kib = 256 << 10;  // indexes of a busy day; hit rate decides the ingest rate
+inline constexpr int write_cache_kib = 64 << 10;  // the slots of indexes that events fall into now, many times over
 inline constexpr int read_cache_kib = 16 << 10;
 // The log is copied into the file at this size: large, because hot pages are then copied once for many commits.
 inline constexpr int wal_checkpoint_pages = 16'384;
@@ -71,8 +71,18 @@ inline constexpr size_t aggregate_group_fields_max = 3;
 inline constexpr size_t aggregate_metrics_max = 10;
 // Rows between two looks at the clock while records are decoded.
 inline constexpr uint32_t aggregate_clock_rows = 256;
+// A search that spans more minutes of one file (wrong clocks) does not ask roll-ups which of them it may pass over.
+inline constexpr int64_t minute_filter_minutes_max = 30 * 24 * 60;
 // How often a reader tries again when the writer has just moved roll-ups from memory to the file.
 inline constexpr int rollup_tries_max = 100;
+
+// Days are compacted when they have been over for this long: late spools are in by then, and nobody writes to the file.
+inline constexpr int64_t compaction_age_ms = int64_t{24} * 3600 * 1000;
+// Blocks looked at, and then replaced in one transaction of the writer thread: some milliseconds. More than the blocks
+// that one block can be joined from.
+inline constexpr int64_t compaction_blocks = 256;
+static_assert(compaction_blocks > static_cast<int64_t>(block_records_max));
+inline constexpr int64_t compaction_pages = 1'000;  // given back to the system at once, also some milliseconds
 
 // A producer is forgotten this long after its last record: twice the age that a spool may reach.
 inline constexpr int64_t producer_kept_ms = int64_t{60} * 24 * 3600 * 1000;

@@ -34,8 +34,10 @@ base::Status advance(Stream& stream) {
   return base::Unit{};
 }
 
-base::Status open_stream(ReaderPool& pool, const DayInfo& day, uint64_t after_offset, std::list<Stream>& streams) {
+base::Status open_stream(ReaderPool& pool, const StoreView& view, const DayInfo& day, uint64_t after_offset,
+                         std::list<Stream>& streams) {
   auto lease = pool.lease(day.path);
+  if (!lease.ok() && !view.knows(day.path)) return base::Unit{};  // retention took it
   if (!lease.ok()) return lease.error();
   Statement statement = (*lease)->database().prepare(
       "SELECT first_offset, ingested_time, data FROM block WHERE first_offset + count > ?1"
@@ -50,12 +52,7 @@ base::Status open_stream(ReaderPool& pool, const DayInfo& day, uint64_t after_of
 bool add(OffsetPage& page, const Block& block, uint64_t offset) {
   v1::StoredRecord& stored = page.records.emplace_back();
   stored.set_offset(offset);
-  const std::string_view bytes = block.records[offset - block.first_offset];
-  if (!stored.mutable_record()->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return false;
-  if (stored.record().has_page_event()) {
-    stored.mutable_record()->mutable_page_event()->set_ingested_time(block.ingested_time);
-  }
-  return true;
+  return block.parse(offset, *stored.mutable_record());
 }
 }  // namespace
 
@@ -78,7 +75,7 @@ base::Result<OffsetPage, ReadError> read_offsets(ReaderPool& pool, const StoreVi
     });
     // A file is opened once its first block may be the next one.
     if (!days.empty() && (first == streams.end() || days.back().first_offset <= first->block->first_offset)) {
-      const base::Status opened = open_stream(pool, days.back(), after_offset, streams);
+      const base::Status opened = open_stream(pool, view, days.back(), after_offset, streams);
       days.pop_back();
       if (!opened.ok()) return unavailable(opened.error().message);
       continue;

@@ -19,7 +19,8 @@ Search::Search(ReaderPool& pool, const StoreView& view, std::string catalogue_pa
       catalogue_path_(std::move(catalogue_path)),
       query_(query),
       limit_(std::clamp<uint32_t>(query.limit, 1, search_records_max)),
-      deadline_(Clock::now() + query.budget) {}
+      deadline_(Clock::now() + query.budget),
+      minutes_(query.page_events_only ? query.filter : nullptr) {}
 
 base::Result<SearchPage, ReadError> Search::run() {
   if (!place()) {
@@ -74,6 +75,7 @@ void Search::build_sql() {
     condition_ += " AND (" + filter.text + ")";
     values_ = std::move(filter.values);
     exact_ = filter.exact;
+    indexed_ = is_indexed(query_.filter);
   }
   condition_ += " ORDER BY key DESC LIMIT ?";
 }
@@ -108,29 +110,40 @@ int64_t Search::first_span() {
 void Search::look(int64_t low, int64_t high) {
   hits_.clear();
   trusted_from_ = low;
+  const auto wanted = static_cast<int64_t>(limit_ - page_.records.size());
   std::erase_if(sources_, [&](const auto& entry) { return entry.second.min_key >= high; });
-  if (Source* open = query_.finals_only ? nullptr : source(catalogue_path_, 0, true)) look_into(*open, true, low, high);
+  if (Source* open = query_.finals_only ? nullptr : source(catalogue_path_, 0, true)) {
+    look_into(*open, open->statement, true, {low, high, std::nullopt}, wanted);
+  }
   for (const DayInfo& day : view_.days()) {
     if (day.rows == 0 || day.min_key >= high || day.max_key < low) continue;
-    if (Source* found = source(day.path, day.min_key, false)) look_into(*found, false, low, high);
+    if (Source* found = source(day.path, day.min_key, false)) look_into(*found, day, low, high, wanted);
   }
   if (error_.empty()) take_hits();
 }
 
-void Search::look_into(Source& source, bool open_events, int64_t low, int64_t high) {
-  Statement& statement = source.statement;
-  const auto wanted = static_cast<int64_t>(limit_ - page_.records.size());
-  int at = 4;
-  statement.bind(1, low).bind(2, high).bind(3, static_cast<int64_t>(snapshot_));
-  for (const ColumnValue& value : values_) {
-    if (const auto* number = std::get_if<int64_t>(&value)) statement.bind(at, *number);
-    if (const auto* text = std::get_if<std::string>(&value)) statement.bind(at, *text);
-    if (const auto* blob = std::get_if<Blob>(&value)) statement.bind_blob(at, blob->bytes);
-    ++at;
+// One slot of the index, or stretch of minutes, after the other, newest first, until there is enough.
+void Search::look_into(Source& source, const DayInfo& day, int64_t low, int64_t high, int64_t wanted) {
+  const auto parts = indexed_ ? stretches(day.day, std::max(low, day.min_key), std::min(high, day.max_key + 1))
+                              : minutes_.stretches(day, source.reader->database(), low, high);
+  int64_t found = 0;
+  for (const KeyStretch& stretch : parts) {
+    Statement& statement = stretch.slot ? source.in_slot : source.statement;
+    found += look_into(source, statement, false, stretch, wanted - found);
+    if (found >= wanted || out_of_time_ || !error_.empty()) return;
   }
+}
+
+// Returns how many hits there were, at most `wanted`.
+int64_t Search::look_into(Source& source, Statement& statement, bool open_events, const KeyStretch& stretch,
+                          int64_t wanted) {
+  int at = 1;
+  if (stretch.slot) statement.bind(at++, *stretch.slot);
+  statement.bind(at, stretch.low).bind(at + 1, stretch.high).bind(at + 2, static_cast<int64_t>(snapshot_));
+  bind_values(statement, at + 3, values_);
   // Rows that the condition lets through and the filter does not are only known here.
-  statement.bind(at, exact_ ? wanted : -1);
-  int64_t reached = high;
+  statement.bind(at + 3 + static_cast<int>(values_.size()), exact_ ? wanted : -1);
+  int64_t reached = stretch.high;
   int64_t found = 0;
   Step step = Step::kDone;
   while (found < wanted && (step = statement.step()) == Step::kRow) {
@@ -155,28 +168,30 @@ void Search::look_into(Source& source, bool open_events, int64_t low, int64_t hi
     trusted_from_ = std::max(trusted_from_, reached);
   }
   if (step == Step::kError) fail(source.reader->database().error());
+  return found;
 }
 
 Search::Source* Search::source(const std::string& path, int64_t min_key, bool open_events) {
   if (const auto found = sources_.find(path); found != sources_.end()) return &found->second;
   auto lease = pool_.lease(path);
   if (!lease.ok()) {
-    // Retention may have deleted the day meanwhile.
-    const Days days = view_.days();
-    const bool known = std::any_of(days.begin(), days.end(), [&](const DayInfo& day) { return day.path == path; });
-    if (known || open_events) fail(lease.error().message);
+    if (open_events || view_.knows(path)) fail(lease.error().message);
     return nullptr;
   }
   Database& database = (*lease)->database();
   database.set_deadline(deadline_);
+  const std::string finals = "SELECT key, store_offset, event_id||row_id FROM final WHERE ";
   Statement statement = database.prepare(
       open_events ? "SELECT key, 0, event_id, record, ingested_time FROM open_event WHERE " + condition_
-                  : "SELECT key, store_offset, event_id||row_id FROM final WHERE " + condition_);
+                  : finals + condition_);
+  Statement in_slot;
+  if (indexed_ && !open_events) in_slot = database.prepare(finals + indexed_slot + condition_);
   if (!database.ok()) {
     fail(database.error());
     return nullptr;
   }
-  return &sources_.emplace(path, Source{std::move(lease).value(), std::move(statement), min_key}).first->second;
+  return &sources_.emplace(path, Source{std::move(lease).value(), std::move(statement), std::move(in_slot), min_key})
+              .first->second;
 }
 
 bool Search::accepts(Hit& hit, Statement& row, bool open_events) {
@@ -202,14 +217,11 @@ bool Search::decode(Hit& hit) {
     fail(block.error().message);
     return false;
   }
-  const std::string_view bytes = (*block)->records[hit.offset - (*block)->first_offset];
-  v1::Record& record = *hit.record.mutable_record();
-  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+  if (!(*block)->parse(hit.offset, *hit.record.mutable_record())) {
     fail("a stored record is damaged");
     return false;
   }
   hit.record.set_offset(hit.offset);
-  if (record.has_page_event()) record.mutable_page_event()->set_ingested_time((*block)->ingested_time);
   hit.decoded = true;
   return true;
 }

@@ -94,6 +94,7 @@ base::Result<std::unique_ptr<Database>> Database::open(const std::string& path, 
   sqlite3_db_config(database->handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(database->handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   if (mode == Mode::kWrite) {
+    database->execute("PRAGMA auto_vacuum=INCREMENTAL");  // of a new file
     database->execute("PRAGMA journal_mode=WAL");
     database->execute("PRAGMA synchronous=FULL");
     database->execute("PRAGMA cache_size=-" + std::to_string(write_cache_kib));

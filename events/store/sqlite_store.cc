@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <future>
+#include <limits>
 #include <utility>
 
 #include "events/store/aggregation.h"
@@ -292,25 +293,36 @@ base::Result<AggregateAnswer, ReadError> SqliteStore::aggregate(const AggregateQ
   return answer;
 }
 
-// The catalogue first: day files that are ahead of it are what a crash leaves too, and nothing is then stored twice.
+base::Status SqliteStore::copy_file(const std::string& name, const std::string& directory, BackupResult& result) {
+  auto database = Database::open(options_.directory + "/" + name, Database::Mode::kRead);
+  if (!database.ok()) return database.error();
+  Statement copy = (*database)->prepare("VACUUM INTO ?");
+  const std::string target = directory + "/" + name;
+  if (!copy.bind(1, std::string_view(target)).run()) return base::Error{(*database)->error()};
+  std::error_code ignored;
+  result.bytes += fs::file_size(target, ignored);
+  ++result.files;
+  return base::Unit{};
+}
+
+// The catalogue first, and only then the question which days there are: day files that are ahead of the catalogue are
+// what a crash leaves too, and a day that is younger than its copy is not forgotten.
 base::Result<BackupResult, ReadError> SqliteStore::backup(const std::string& directory) {
   const auto failed = [](std::string why) { return ReadError{ReadError::Code::kUnavailable, std::move(why)}; };
   if (::mkdir(directory.c_str(), 0700) != 0) {
     return failed(directory + ": cannot make the folder: " + std::strerror(errno));
   }
-  std::vector<std::string> names{CatalogueFile::file_name};
-  for (const DayInfo& day : view_.days()) names.push_back(DayFile::file_name(day.day));
-  if (fs::exists(options_.directory + "/" + Registry::file_name)) names.emplace_back(Registry::file_name);
   BackupResult result;
-  for (const std::string& name : names) {
-    auto database = Database::open(options_.directory + "/" + name, Database::Mode::kRead);
-    if (!database.ok()) return failed(database.error().message);
-    Statement copy = (*database)->prepare("VACUUM INTO ?");
-    const std::string target = directory + "/" + name;
-    if (!copy.bind(1, std::string_view(target)).run()) return failed((*database)->error());
-    std::error_code ignored;
-    result.bytes += fs::file_size(target, ignored);
-    ++result.files;
+  if (const auto copied = copy_file(CatalogueFile::file_name, directory, result); !copied.ok()) {
+    return failed(copied.error().message);
+  }
+  for (const DayInfo& day : view_.days()) {
+    const auto copied = copy_file(DayFile::file_name(day.day), directory, result);
+    if (!copied.ok() && view_.knows(day.path)) return failed(copied.error().message);  // else retention took it
+  }
+  if (!fs::exists(options_.directory + "/" + Registry::file_name)) return result;
+  if (const auto copied = copy_file(Registry::file_name, directory, result); !copied.ok()) {
+    return failed(copied.error().message);
   }
   return result;
 }
@@ -371,27 +383,74 @@ StoreCounters SqliteStore::counters() const {
   return counters;
 }
 
-base::Result<uint32_t> SqliteStore::retention(int64_t now_ms, uint32_t retention_days) {
-  if (retention_days == 0) return 0u;
-  auto promise = std::make_shared<std::promise<base::Result<uint32_t>>>();
+// Does something with the files on the writer thread, between two commits, and waits for it.
+base::Status SqliteStore::on_writer(std::function<base::Status(Committer&)> work) {
+  auto promise = std::make_shared<std::promise<base::Status>>();
   auto answer = promise->get_future();
-  const auto run = [this, promise, now_ms, retention_days] {
-    if (committer_ == nullptr) {
-      promise->set_value(base::Error{"the store cannot write now"});
-      return;
-    }
-    auto dropped = committer_->drop_before(now_ms - int64_t{retention_days} * day_ms, now_ms);
-    if (!dropped.ok()) {
+  const auto run = [this, promise, work = std::move(work)] {
+    if (committer_ == nullptr) return promise->set_value(base::Error{"the store cannot write now"});
+    base::Status done = work(*committer_);
+    if (done.ok()) {
+      note_state();
+    } else {
       committer_ = nullptr;
       retry_at_ = Clock::now();
-    } else {
-      note_state();
-      pool_.clear();
     }
-    promise->set_value(std::move(dropped));
+    promise->set_value(std::move(done));
   };
   if (!post(run)) return base::Error{"the store is closing"};
   return answer.get();
+}
+
+base::Result<uint32_t> SqliteStore::retention(int64_t now_ms, uint32_t retention_days) {
+  uint32_t dropped = 0;
+  if (retention_days == 0) return dropped;
+  const base::Status done = on_writer([&](Committer& committer) -> base::Status {
+    const auto went = committer.drop_before(now_ms - int64_t{retention_days} * day_ms, now_ms);
+    if (!went.ok()) return went.error();
+    dropped = *went;
+    pool_.clear();
+    return base::Unit{};
+  });
+  if (!done.ok()) return done.error();
+  return dropped;
+}
+
+base::Result<uint64_t> SqliteStore::compact(int64_t now_ms, const std::function<bool()>& go_on) {
+  uint64_t gone = 0;
+  for (const DayInfo& day : view_.days()) {
+    if (day.rows == 0 || (day.day + 1) * day_ms + compaction_age_ms > now_ms) continue;
+    const auto went = compact_day(day, go_on);
+    if (!went.ok() && view_.knows(day.path)) return went.error();
+    if (went.ok()) gone += *went;
+  }
+  return gone;
+}
+
+base::Result<uint64_t> SqliteStore::compact_day(const DayInfo& day, const std::function<bool()>& go_on) {
+  uint64_t gone = 0;
+  while (go_on()) {
+    auto lease = pool_.lease(day.path);
+    if (!lease.ok()) return lease.error();
+    const auto bite = next_compaction(**lease);
+    if (!bite.ok()) return base::Error{day.path + ": " + bite.error().message};
+    if (bite->done_until == 0) break;
+    const base::Status done = on_writer([&](Committer& to) { return to.replace_blocks(day.day, *bite); });
+    if (!done.ok()) return done.error();
+    gone += bite->blocks_gone;
+  }
+  uint64_t left = gone > 0 ? std::numeric_limits<uint64_t>::max() : 0;
+  for (uint64_t before = 0; left > 0 && left != before && go_on();) {
+    before = left;
+    const base::Status done = on_writer([&](Committer& to) -> base::Status {
+      const auto released = to.release_pages(day.day);
+      if (!released.ok()) return released.error();
+      left = *released;
+      return base::Unit{};
+    });
+    if (!done.ok()) return done.error();
+  }
+  return gone;
 }
 
 bool SqliteStore::writable() const {

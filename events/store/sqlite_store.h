@@ -45,6 +45,7 @@ class SqliteStore : public EventStore {
   base::Result<v1::StatsResponse, ReadError> stats() override;
   StoreCounters counters() const override;
   base::Result<uint32_t> retention(int64_t now_ms, uint32_t retention_days) override;
+  base::Result<uint64_t> compact(int64_t now_ms, const std::function<bool()>& go_on) override;
   base::Result<BackupResult, ReadError> backup(const std::string& directory) override;
   bool writable() const override;
   void close() override;
@@ -61,7 +62,10 @@ class SqliteStore : public EventStore {
   void publish(int64_t now_ms);
   void publish_recovered(uint64_t from_offset);
   bool post(std::function<void()> task);
+  base::Status on_writer(std::function<base::Status(Committer&)> work);
+  base::Result<uint64_t> compact_day(const DayInfo& day, const std::function<bool()>& go_on);
   void note_state();
+  base::Status copy_file(const std::string& name, const std::string& directory, BackupResult& result);
 
   const SqliteStoreOptions options_;
   int lock_file_ = -1;

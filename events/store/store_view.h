@@ -1,8 +1,10 @@
 #pragma once
 // StoreView: what the writer thread tells readers after each commit. Any thread.
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -35,6 +37,11 @@ class StoreView {
   void set_days(Days days) {
     const std::lock_guard lock(mutex_);
     days_ = std::move(days);
+  }
+  // False once retention has deleted the file.
+  bool knows(const std::string& path) const {
+    const Days known = days();
+    return std::any_of(known.begin(), known.end(), [&](const DayInfo& day) { return day.path == path; });
   }
   // Every final up to here is committed in its day file, and the catalogue knows.
   uint64_t published() const {

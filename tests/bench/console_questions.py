@@ -18,7 +18,8 @@ import threading
 import time
 import urllib.parse
 
-FACETS = ["action", "bypass_reason_code", "app", "user", "host", "category", "process_name", "observed_by"]
+FACETS = ["action", "bypass_reason_code", "app", "user", "host", "category", "process_name", "policy", "dst_country",
+          "observed_by"]  # as in the console's facets.tsx
 COUNT_BYTES = [{"kind": "KIND_COUNT"}, {"kind": "KIND_SUM", "field": "numbytes"}]
 AND_LAST = [*COUNT_BYTES, {"kind": "KIND_MAX", "field": "timestamp"}]
 SPANS = {"1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000}

@@ -44,7 +44,7 @@ class Reading(WebCase):
     def test_search_pages_through_everything_once(self):
         seen, page = [], ""
         while True:
-            found = self.ask(V1 + "/events/search", page_size=1000, page_token=page).json()
+            found = self.ask(V1 + "/events/search", page_size=1000, page_token=page, start="now-2h").json()
             seen += [stored["record"]["_id"] for stored in found["records"]]
             page = found["next_page_token"]
             if not page:

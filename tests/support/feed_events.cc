@@ -23,7 +23,7 @@ struct Options {
   uint64_t count = 100;
   uint64_t producer = 0;
   uint64_t seed = 1;
-  int64_t minutes = 60;  // the events begin within this time before now
+  int64_t minutes = 50;  // the events begin within this time before now: less than the hour that tests look back
   bool open = false;     // also one event that stays open
   bool script = false;   // also an event whose texts are markup
 };

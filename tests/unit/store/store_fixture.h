@@ -98,8 +98,9 @@ class StoreFixture {
     SLUICE_ASSERT(opened.ok());
     store_ = std::move(opened).value();
   }
+  void close() { store_.reset(); }
   void reopen() {
-    store_.reset();
+    close();
     open();
   }
   SqliteStore& store() { return *store_; }
