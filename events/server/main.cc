@@ -9,6 +9,7 @@
 #include "events/server/event_server.h"
 #include "proxy/config/events_config.h"
 #include "proxy/config/log.h"
+#include "proxy/report/grpc_threads.h"
 
 namespace {
 
@@ -40,6 +41,7 @@ void serve(server::EventServer& server) {
 }
 
 int run(const std::string& file, bool check) {
+  const report::GrpcThreads grpc;
   auto config = config::load_events_config(file);
   if (!config.ok()) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());

@@ -10,6 +10,7 @@
 #include "proxy/client/client.h"
 #include "proxy/config/client_config.h"
 #include "proxy/config/log.h"
+#include "proxy/report/grpc_threads.h"
 
 namespace {
 
@@ -52,6 +53,7 @@ bool drain(client::Client& client, std::chrono::milliseconds drain) {
 }
 
 int run(const std::string& file, bool check) {
+  const report::GrpcThreads grpc;
   auto config = config::load_client_config(file);
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());

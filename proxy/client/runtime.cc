@@ -88,7 +88,6 @@ LoadedPolicy no_policy(const std::string& tenant) {
   loaded.message.set_tenant(tenant);
   config::v1::SteeringConfiguration& steering = *loaded.message.add_steering_configurations();
   steering.set_name("none received yet");
-  steering.set_traffic(config::v1::TRAFFIC_MODE_NONE);
   policy::CompileOptions options;
   options.version = "0-000000000000";
   auto compiled = policy::compile(loaded.message, {}, options);

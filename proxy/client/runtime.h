@@ -31,7 +31,8 @@ struct LoadedPolicy {
 // `generation` counts the loads; it is part of policy_version. The error has one line for each problem.
 base::Result<LoadedPolicy> load_policy(const std::string& path, uint64_t generation);
 
-// What a client obeys before it has ever had a policy: it steers nothing.
+// What a client obeys before it has ever had a policy: the defaults of a steering configuration. Web traffic goes
+// through the tunnel, where the PoP's policy holds, exceptions included; without one it passes and is recorded.
 LoadedPolicy no_policy(const std::string& tenant);
 
 // `checked` is a loaded configuration.

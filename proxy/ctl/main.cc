@@ -7,6 +7,7 @@
 
 #include "proxy/ctl/commands.h"
 #include "proxy/ctl/usage.h"
+#include "proxy/report/grpc_threads.h"
 
 namespace {
 
@@ -49,6 +50,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const sluice::report::GrpcThreads grpc;
   try {
     return run(argc, argv);
   } catch (const std::exception& exception) {

@@ -160,6 +160,10 @@ void FlowDriver::records_written() {
   waiting_for_records_ = false;
   flow::Outbox actions = std::exchange(parked_, {});
   perform(actions);
+  if (splicer_) {  // a flow that only moves bytes may last for hours: it keeps nothing of how it began
+    dialling_.reset();
+    inbox_.shrink_to_fit();
+  }
   if (!closed_) {
     service();
     arm();

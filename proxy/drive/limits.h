@@ -28,9 +28,14 @@ constexpr size_t pipe_keep_bytes = copy_buffer_bytes;
 constexpr size_t tunnel_record_bytes = size_t{16} * 1024;
 // A tunnel with flows that hears nothing for this long asks with a PING; without an answer it is dead: in 6 s.
 constexpr base::Duration ping_after{4'000};
-constexpr base::Duration ping_answer{2'000};       // or four round trips
+constexpr base::Duration ping_answer{2'000};  // or four round trips
+// The answer is looked for so often in that time: a loop that was busy with other things for all of it has not
+// listened.
+constexpr int ping_looks = 4;
 constexpr base::Duration idle_ping_after{20'000};  // without flows: thousands of idle clients must cost little
 constexpr base::Duration probe_after{250};         // a new flow does not trust a longer silence
+// Flows of one tunnel that begin in one turn, some 60 µs each: ten thousand at once must not silence the tunnel.
+constexpr size_t requests_per_turn_max = 64;
 // Handshakes: about 300 µs each; flows that are open must not wait longer than a few of them.
 constexpr size_t handshakes_per_turn_max = 16;
 constexpr size_t entrances_max = 1'024;  // handshakes that have begun, of one loop: 50 KiB each while they last

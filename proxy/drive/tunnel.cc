@@ -36,6 +36,7 @@ void Tunnel::drain() {
 
 void Tunnel::on_stream(net::Stream&) {
   receive();
+  if (!connection_over_ && !ended_) owner_->on_tunnel_requests(*this);
   send();
   check_end();
   if (session_.streams() > 0 && !armed_for_flows_) arm();  // the first flow shortens the wait
@@ -49,8 +50,11 @@ void Tunnel::on_timer() {
   if (ended_) return;
   const base::Time now = loop_.now();
   if (drain_at_ != base::Time{} && now >= drain_at_) session_.drain();
-  if (pinged_at_ != base::Time{}) {
-    connection_over_ = now >= pinged_at_ + answer_max();  // the peer is dead, or the way to it
+  if (waits_for_answer()) {
+    if (now >= look_at_) {
+      connection_over_ = ++looks_ == ping_looks;  // the peer is dead, or the way to it
+      look_at_ = now + answer_max() / ping_looks;
+    }
   } else if (now >= session_.last_heard() + silence_max()) {
     connection_->session().release_buffers();  // it is quiet
     ping();
@@ -70,11 +74,12 @@ base::Duration Tunnel::answer_max() const {
 
 void Tunnel::ping() {
   session_.ping(loop_.now());
-  pinged_at_ = loop_.now();
+  look_at_ = loop_.now() + answer_max() / ping_looks;
+  looks_ = 0;
 }
 
 void Tunnel::probe() {
-  if (ended_ || pinged_at_ != base::Time{} || loop_.now() < session_.last_heard() + probe_after) return;
+  if (ended_ || waits_for_answer() || loop_.now() < session_.last_heard() + probe_after) return;
   ping();
   send_soon();
   arm();
@@ -84,7 +89,7 @@ void Tunnel::probe() {
 void Tunnel::arm() {
   if (ended_) return;
   armed_for_flows_ = session_.streams() > 0;
-  base::Time wake = pinged_at_ != base::Time{} ? pinged_at_ + answer_max() : session_.last_heard() + silence_max();
+  base::Time wake = waits_for_answer() ? look_at_ : session_.last_heard() + silence_max();
   wake = std::max(wake, loop_.now() + base::Duration(1));
   if (drain_at_ > loop_.now()) wake = std::min(wake, drain_at_);
   loop_.timers().arm(*this, wake);
@@ -120,8 +125,7 @@ void Tunnel::receive() {
     }
     if (session_.finished()) continue;  // our GOAWAY is on its way: what still comes is dropped
     session_.receive(plain_.first(result.bytes), loop_.now());
-    if (std::exchange(pinged_at_, base::Time{}) != base::Time{}) arm();
-    owner_->on_tunnel_requests(*this);
+    if (std::exchange(look_at_, base::Time{}) != base::Time{}) arm();
     session_.dispatch();
   }
   loop_.soon(*this);  // other connections get their turn

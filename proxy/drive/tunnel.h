@@ -15,7 +15,7 @@ class Tunnel;
 
 class TunnelOwner {
  public:
-  // Server: CONNECTs wait in take_request().
+  // Server: CONNECTs wait in take_request(). Asked once a turn; who leaves some calls send_soon().
   virtual void on_tunnel_requests(Tunnel& tunnel) = 0;
   // The connection is over, or its peer is dead, or it has drained. Its streams hear of it when it is destroyed, which
   // must not happen before this returns.
@@ -59,6 +59,7 @@ class Tunnel final : private net::StreamHandler, private net::Timer, private net
   void check_end();
   base::Duration silence_max() const;
   base::Duration answer_max() const;
+  bool waits_for_answer() const { return look_at_ != base::Time{}; }
   void ping();
   void arm();
 
@@ -72,7 +73,8 @@ class Tunnel final : private net::StreamHandler, private net::Timer, private net
   bool draining_told_ = false;  // the peer's GOAWAY was told
   bool armed_for_flows_ = false;
   bool round_trip_told_ = false;
-  base::Time pinged_at_{};  // and nothing was heard since; 0 = no
+  base::Time look_at_{};  // a PING was sent and nothing was heard since: when to look again; 0 = no
+  int looks_ = 0;         // in vain
   bool connection_over_ = false;
   bool ended_ = false;  // told
 };

@@ -83,7 +83,9 @@ class TunnelServer::Served final : public TunnelOwner {
 
  private:
   void on_tunnel_requests(Tunnel&) override {
-    while (http::TunnelStream* stream = tunnel->session().take_request()) {
+    for (size_t taken = 0; taken < requests_per_turn_max; ++taken) {
+      http::TunnelStream* stream = tunnel->session().take_request();
+      if (stream == nullptr) return;
       if (!server_.host_.reserve_flow()) {
         stream->respond(503, {{"retry-after", "5"}}, true);
         stream->release(false);
@@ -97,6 +99,7 @@ class TunnelServer::Served final : public TunnelOwner {
       Responder* responder = client.get();
       server_.host_.on_tunnel_flow(listener, std::move(client), responder, std::move(opened));
     }
+    tunnel->send_soon();  // there may be more
   }
   void on_tunnel_ended(Tunnel&) override { server_.leave(*this); }
   void on_tunnel_news(Tunnel&) override {}  // a server opens no streams

@@ -24,5 +24,7 @@ constexpr base::Duration origin_idle_max{30'000};
 constexpr base::Duration handshakes_max{15'000};
 // SOCKS5 greeting: methods (257), user and password (513), request (262).
 constexpr size_t socks_bytes_max = 1'032;
+// A stage up to this size lies in its machine, a larger one on the heap: Greeting, the first of each flow, just fits.
+constexpr size_t stage_inline_bytes_max = 288;
 
 }  // namespace sluice::flow

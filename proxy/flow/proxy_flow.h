@@ -34,13 +34,14 @@
 #include "proxy/flow/relaying.h"
 #include "proxy/flow/settings.h"
 #include "proxy/flow/splicing.h"
+#include "proxy/flow/stage_box.h"
 
 namespace sluice::flow {
 
 class ProxyFlow final : public Machine {
  public:
-  using Stages = std::variant<Greeting, Recognizing, Hearing, Dialing, Peeking, Redialing, Splicing, Handshaking,
-                              Relaying, Blocking, Refusing, Done>;
+  using Stages = std::variant<Greeting, Recognizing, Hearing, Dialing, Peeking, Redialing, Splicing, Kept<Handshaking>,
+                              Kept<Relaying>, Blocking, Refusing, Done>;
 
   ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpoint& source, base::Time now,
             base::WallTime wall);
@@ -63,12 +64,12 @@ class ProxyFlow final : public Machine {
   EventIds* ids_ = nullptr;
   FlowRecord record_;
   Stages stage_;
-  std::optional<Stages> next_;
+  std::unique_ptr<Stages> next_;  // until the handler of the current one returns
 };
 
 template <class NextStage>
 void StageContext::go(NextStage stage) const {
-  flow.next_.emplace(std::move(stage));
+  flow.next_ = std::make_unique<ProxyFlow::Stages>(Kept<NextStage>(std::move(stage)));
 }
 
 }  // namespace sluice::flow

@@ -56,7 +56,7 @@ class SteerFlow final : public Machine {
   std::shared_ptr<const SteerSettings> settings_;
   FlowRecord record_;
   Stages stage_;
-  std::optional<Stages> next_;
+  std::unique_ptr<Stages> next_;  // until the handler of the current one returns
   policy::Line line_ = policy::Line::kNone;
   bool announced_ = false;
   int64_t uncounted_ = 0;
@@ -64,7 +64,7 @@ class SteerFlow final : public Machine {
 
 template <class NextStage>
 void SteerContext::go(NextStage stage) const {
-  flow.next_.emplace(std::move(stage));
+  flow.next_ = std::make_unique<SteerFlow::Stages>(std::move(stage));
 }
 
 }  // namespace sluice::flow

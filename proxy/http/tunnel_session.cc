@@ -143,7 +143,8 @@ TunnelStream& TunnelSession::add(int32_t id) {
 
 void TunnelSession::remove(TunnelStream& stream) {
   if (stream.changed_at_ != 0) changed_[stream.changed_at_ - 1] = nullptr;
-  std::replace(requests_.begin(), requests_.end(), &stream, static_cast<TunnelStream*>(nullptr));
+  const auto untaken = requests_.begin() + static_cast<std::ptrdiff_t>(requests_taken_);
+  std::replace(untaken, requests_.end(), &stream, static_cast<TunnelStream*>(nullptr));
   std::replace(to_settle_.begin(), to_settle_.end(), &stream, static_cast<TunnelStream*>(nullptr));
   if (!stream.closed_ && stream.id_ > 0) (void)nghttp2_session_set_stream_user_data(session_, stream.id_, nullptr);
   received_bytes_ -= stream.received_.size();

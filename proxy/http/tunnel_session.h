@@ -2,7 +2,7 @@
 // TunnelSession: one HTTP/2 connection that carries CONNECT streams and nothing else, without a socket: bytes in, bytes
 // out. Either side of a tunnel.
 //
-//   bytes from the peer:  receive()  ->  take_request() until null (server), then dispatch()
+//   bytes from the peer:  receive(), then dispatch(); take_request() (server), at any pace
 //   bytes for the peer:   output() until it is empty
 //   finished():           send what output() still has, then close
 //

@@ -10,6 +10,7 @@
 #include "proxy/config/log.h"
 #include "proxy/config/proxy_config.h"
 #include "proxy/pop/pop.h"
+#include "proxy/report/grpc_threads.h"
 
 namespace {
 
@@ -52,6 +53,7 @@ bool drain(pop::Pop& pop, std::chrono::milliseconds drain) {
 }
 
 int run(const std::string& file, bool check) {
+  const report::GrpcThreads grpc;
   auto config = config::load_proxy_config(file);
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());

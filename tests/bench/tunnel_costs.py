@@ -1,11 +1,13 @@
 """What a flow through a warm tunnel costs the PoP, beside a plain CONNECT in the same run:
     /usr/bin/python3 -m tests.bench.tunnel_costs [--rounds N] [--programs build/release/bin]
-New flows and bulk as CPU of sluice-proxy, idle flows as its memory, and 10,000 flows at a time in one tunnel. Ratios
-are taken inside each round; the median is printed. Only the loopback network is used."""
+New flows and bulk as CPU of sluice-proxy, idle flows as its memory, and 10,000 flows at a time in one tunnel. The floor
+of bulk is a bare relay's copies and one pass of encryption in memory. Ratios are taken inside each round; the median is
+printed. Only the loopback network is used."""
 import argparse
 import json
 import os
 import pathlib
+import re
 import resource
 import statistics
 import subprocess
@@ -24,7 +26,8 @@ def arguments():
     parser.add_argument("--bytes", type=int, default=512 << 20, help="bulk per measurement")
     parser.add_argument("--idle", type=int, default=2000)
     parser.add_argument("--crowd", type=int, default=10_000)
-    parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "build" / "release" / "bin")
+    parser.add_argument("--programs", type=lambda text: pathlib.Path(text).resolve(),
+                        default=ROOT / "build" / "release" / "bin")
     return parser.parse_args()
 
 
@@ -70,8 +73,21 @@ limits: {{flows: 30000, flows_per_tunnel: 30000}}
         program = self.start("proxy", [self.bin / "sluice-proxy", "--config", self.folder / "p.yaml"])
         return program, "%s:%d" % program.listener("explicit"), "%s:%d" % program.listener("tunnel")
 
+    def floor(self):
+        """As proxy() says it: a relay that copies to the origin and does nothing else."""
+        program = self.start("floor", [self.bin / "bench_floor", "--mode", "copy", "--to", self.origin])
+        return program, "%s:%d" % program.listener("floor"), None
+
+    def encryption(self):
+        """CPU ms per GB of one AEAD pass, in memory."""
+        done = subprocess.run([str(self.bin / "tls_bench"), "bulk"], capture_output=True, text=True, check=True)
+        return float(re.search(r"(\S+) ms/GB encrypt", done.stdout).group(1))
+
     def load(self, way, addresses, flows, parallel, body):
         _, explicit, tunnel = addresses
+        if way == "floor":
+            return [self.bin / "bench_load", "--to", explicit, "--flows", str(flows), "--parallel", str(parallel),
+                    "--body-bytes", str(body)]
         if way == "plain":
             return [self.bin / "bench_load", "--to", explicit, "--tunnel", self.origin, "--flows", str(flows),
                     "--parallel", str(parallel), "--body-bytes", str(body)]
@@ -112,7 +128,7 @@ def memory_of(program):
 
 
 def measure(bench, options):
-    rows = {"flow": [], "bulk": []}
+    rows = {"flow": [], "bulk": [], "bulk floor": []}
     for number in range(options.rounds):
         addresses = bench.proxy()
         for way in ("plain", "tunnel"):
@@ -121,15 +137,21 @@ def measure(bench, options):
         for way in ("plain", "tunnel"):
             costs[way] = bench.cpu(way, addresses, options.flows, 20, 1024)[0] / options.flows * 1e6
         rows["flow"].append((costs["plain"], costs["tunnel"]))
-        for way in ("plain", "tunnel"):
-            costs[way] = bench.cpu(way, addresses, 2, 2, options.bytes // 2)[0] / options.bytes * 1e12
+        floor = bench.floor()
+        for way, where in (("plain", addresses), ("tunnel", addresses), ("floor", floor)):
+            costs[way] = bench.cpu(way, where, 2, 2, options.bytes // 2)[0] / options.bytes * 1e12
+        floor[0].kill()
         rows["bulk"].append((costs["plain"], costs["tunnel"]))
-        print(f"round {number + 1}: flow {rows['flow'][-1]}, bulk {rows['bulk'][-1]}", flush=True)
+        rows["bulk floor"].append((costs["floor"] + bench.encryption(), costs["tunnel"]))
+        print(f"round {number + 1}: " + ", ".join(f"{name} {values[-1]}" for name, values in rows.items()), flush=True)
         addresses[0].stop()
-    for name, unit in (("flow", "CPU µs per new flow"), ("bulk", "CPU ms per GB")):
-        plain, tunnel = (statistics.median(row[i] for row in rows[name]) for i in (0, 1))
+    for name, unit, beside, target in (("flow", "CPU µs per new flow", "plain CONNECT", 0.8),
+                                       ("bulk", "CPU ms per GB", "plain CONNECT", None),
+                                       ("bulk floor", "CPU ms per GB", "copies + encryption", 1.35)):
+        other, tunnel = (statistics.median(row[i] for row in rows[name]) for i in (0, 1))
         ratio = statistics.median(row[1] / row[0] for row in rows[name])
-        print(f"{name:5} {unit}: plain CONNECT {plain:.0f}, tunnel {tunnel:.0f}, ratio {ratio:.2f}")
+        wanted = f" (target {target})" if target else ""
+        print(f"{name:10} {unit}: {beside} {other:.0f}, tunnel {tunnel:.0f}, ratio {ratio:.2f}{wanted}")
     for way in ("plain", "tunnel"):
         addresses = bench.proxy()
         bench.cpu(way, addresses, 500, 50, 1024)

@@ -149,6 +149,13 @@ void Flow::on_stream(net::Stream&) {
     count(std::string_view(reinterpret_cast<const char*>(load_.buffer.data()), result.bytes));
     const bool whole = received_ == load_.options.body_bytes;
     if (result.kind == net::IoResult::Kind::kMoved && !whole) continue;
+    if (!whole && load_.failed == 0) {
+      std::fprintf(stderr, "bench_tunnel: a flow %s after %llu bytes of its body\n",
+                   stream_->lost()                              ? "lost its tunnel"
+                   : result.kind == net::IoResult::Kind::kReset ? "was reset"
+                                                                : "ended",
+                   static_cast<unsigned long long>(received_));
+    }
     over_ = true;
     load_.body_bytes += received_;
     if (!load_.options.hold) stream_.reset();
@@ -174,9 +181,10 @@ int main(int argc, char** argv) {
   Load load(options);
   load.run();
   const double seconds = std::chrono::duration<double>(load.over - load.began).count();
-  std::printf("{\"flows\": %llu, \"failed\": %llu, \"body_bytes\": %llu, \"seconds\": %.3f}\n",
+  std::printf("{\"flows\": %llu, \"failed\": %llu, \"body_bytes\": %llu, \"seconds\": %.3f, \"tunnels\": %llu}\n",
               static_cast<unsigned long long>(load.done), static_cast<unsigned long long>(load.failed),
-              static_cast<unsigned long long>(load.body_bytes), seconds);
+              static_cast<unsigned long long>(load.body_bytes), seconds,
+              static_cast<unsigned long long>(load.client->tunnels_made()));
   std::fflush(stdout);
   if (options.hold) {
     while (std::getchar() != EOF) {

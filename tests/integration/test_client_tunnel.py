@@ -1,7 +1,9 @@
 """Steering client and PoP together: which way a flow goes, what both say about it, and what happens when a PoP dies."""
 import json
+import os
 import pathlib
 import shutil
+import socket
 import tempfile
 import unittest
 
@@ -191,6 +193,68 @@ class ClientTunnel(unittest.TestCase):
         client.program.wait_for_line("policy 2-[0-9a-f]+ from PoP pop-c applied")
         self.assertEqual(self.fetch(client, "dropbox", "kept.dropbox.com").stdout, "200")
         client.wait_for_log("Bypassing connection from process: dropbox, host: kept.dropbox.com")
+
+    def test_started_and_ended_many_times(self):
+        """An end in any phase is an orderly one: 0, and no thread that meets what is destroyed already."""
+        type(self).count += 1
+        pop = self.start_pop("pop-e")
+        control = "%s:%d" % pop.program.listener("control")
+        folder = self.directory / f"client{self.count}"
+        folder.mkdir()
+        client = stack.Client(
+            folder, name="laptop-7", events={"address": control, "tls": self.identity},
+            direct={"resolve": {"dropbox.com": "127.0.0.1"}},
+            pops=[{"name": "pop-e", "address": "%s:%d" % pop.address, "control": control, "tls": self.identity}])
+        phases = ("ready", "tunnel up", "control service connected", "policy .* applied")
+        for number in range(int(os.environ.get("SLUICE_STARTS", "12"))):
+            client.start()
+            client.program.wait_for_line(phases[number % len(phases)])
+            if number % 3 == 0:
+                self.assertEqual(self.fetch(client, "dropbox", "once.dropbox.com").stdout, "200")
+            client.program.stop()  # checks the exit code, and what a sanitizer said
+
+    def test_first_start_without_any_policy(self):
+        """No file, nothing kept, no PoP: web traffic passes and is recorded; with a PoP it takes the tunnel."""
+        type(self).count += 1
+        folder = self.directory / f"client{self.count}"
+        folder.mkdir()
+        with socket.socket() as closed:  # bound and not listening: nobody else answers there
+            closed.bind(("127.0.0.1", 0))
+            nobody = "127.0.0.1:%d" % closed.getsockname()[1]
+            client = stack.Client(
+                folder, name="laptop-7", events={"address": self.store.ingest},
+                direct={"resolve": {"steer.test": "127.0.0.1"}},
+                pops=[{"name": "pop-a", "address": nobody, "control": nobody, "tls": self.identity}])
+            client.start()
+            self.addCleanup(lambda: client.program.running() and client.program.stop())
+            client.program.wait_for_line("no tunnel:")
+            web = socket.create_connection(client.address)
+            self.addCleanup(web.close)
+            web.sendall(b"CONNECT first.steer.test:443 HTTP/1.1\r\nHost: first.steer.test:443\r\n\r\n")
+            web.sendall(hello.captured("first.steer.test"))
+            event = self.events("first.steer.test", 1)["client"]
+        self.assertEqual((event["action"], event["bypass_reason_code"], event["bypass_traffic"], event["primary"]),
+                         ("bypass", "fail_open", "yes", "yes"))
+        self.assertTrue(event["policy_version"].startswith("0-"))
+
+    def test_first_policy_comes_late_and_the_pop_decides_until_then(self):
+        type(self).count += 1
+        pop = self.start_pop("pop-d", blocked=["bad.steer.test"])
+        folder = self.directory / f"client{self.count}"
+        folder.mkdir()
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            client = stack.Client(
+                folder, name="laptop-7", events={"address": self.store.ingest},
+                pops=[{"name": "pop-d", "address": "%s:%d" % pop.address,
+                       "control": "127.0.0.1:%d" % closed.getsockname()[1], "tls": self.identity}])
+            client.start()
+            self.addCleanup(lambda: client.program.running() and client.program.stop())
+            client.program.wait_for_line("tunnel up")
+            done = programs.run(["curl", "-sS", "--proxy", "http://%s:%d" % client.address, "https://bad.steer.test/"])
+        self.assertNotEqual(done.returncode, 0)
+        event = self.events("bad.steer.test", 1)["pop"]
+        self.assertEqual((event["action"], event["policy"], event["device_id"]), ("block", "Block bad", "laptop-7"))
 
     def test_the_hello_arrives_as_it_was_sent(self):
         client, _ = self.start(mode="tunnel")

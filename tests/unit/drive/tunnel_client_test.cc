@@ -3,7 +3,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <utility>
 
 #include "proxy/net/address.h"
 #include "tests/unit/drive/tunnel_pops.h"
@@ -114,6 +116,44 @@ TEST_CASE("a PoP that falls silent is found dead in under ten seconds, and a new
   const base::Time silent_again = base::time_now();
   world.until([&] { return client.state() != State::kUp; });  // nobody asks; the open flow's tunnel asks itself
   CHECK(base::time_now() - silent_again < base::Duration(10'000));
+}
+
+// Ten thousand flows that begin at once keep a loop busy for seconds; its own silence is not the PoP's.
+TEST_CASE("a loop that was busy does not take its PoP for dead") {
+  World world;
+  SilencingPop pop(world.installation);
+  TunnelClient& client = world.connect({pop.port()});
+  world.until([&] { return client.state() == State::kUp; });
+  world.flow("a.example", "x");
+  world.until([&] { return world.flows[0]->received == "x"; });
+  const auto be_busy = [](base::Duration time) {
+    for (const base::Time since = base::time_now(); base::time_now() < since + time;) std::this_thread::yield();
+  };
+  world.loop.post([&] { be_busy(2 * probe_after); });
+  world.until([] { return true; });
+  world.loop.post([&] {
+    world.flow("b.example", "y");  // asks whether the PoP lives, which leaves when this turn ends
+    be_busy(ping_answer + base::Duration(500));
+  });
+  world.until([&] { return world.flows.size() == 2 && world.flows[1]->received == "y"; });
+  CHECK_FALSE(world.flows[0]->lost());
+  CHECK(client.tunnels_made() == 1);
+}
+
+TEST_CASE("flows that come at once begin over several turns of the PoP's loop") {
+  World world;
+  EchoPop& pop = world.add_pop();
+  TunnelClient& client = world.connect({pop.port()});
+  world.until([&] { return client.state() == State::kUp; });
+  size_t before = 0, most = 0;
+  world.loop.at_turn_end([&] { most = std::max(most, pop.seen.size() - std::exchange(before, pop.seen.size())); });
+  constexpr size_t flows = 5 * requests_per_turn_max;
+  for (size_t i = 0; i < flows; ++i) world.flow("a.example", "x");
+  world.until([&] { return pop.seen.size() == flows; });
+  CHECK(most <= 2 * requests_per_turn_max);  // when bytes come, and at the end of the turn
+  world.until([&] {
+    return std::all_of(world.flows.begin(), world.flows.end(), [](const auto& flow) { return flow->received == "x"; });
+  });
 }
 
 TEST_CASE("without any PoP flows fail at once, and a later start is found") {
