@@ -333,7 +333,7 @@ void Worker::on_tunnel_state() {
 void Worker::on_timer() {}  // the turn's end tries again
 
 void Worker::rewrite_open_records() {
-  for (const Flow& flow : flows_) flow.driver->rewrite_record();
+  for (const Flow& flow : flows_) flow.driver->rewrite_records();
 }
 
 }  // namespace sluice::client

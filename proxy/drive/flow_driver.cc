@@ -86,14 +86,20 @@ void FlowDriver::shutdown(CloseReason reason) {
   if (!closed_ && !machine_->done()) deliver(flow::Shutdown{reason, spliced()});
 }
 
-void FlowDriver::rewrite_record() {
+void FlowDriver::drain() {
+  if (!closed_ && !machine_->done()) deliver(flow::Draining{});
+}
+
+void FlowDriver::rewrite_records() {
   flow::FlowRecord& record = machine_->record();
   if (splicer_) {
     record.client_bytes = splicer_->bytes().client;
     record.server_bytes = splicer_->bytes().server;
   }
-  const bool open = record.revision != 0 && record.close_reason == CloseReason::kUnspecified;
-  if (open) host_.write_record(record, flow::Record::State::kOpen);
+  machine_->each_record([this](flow::FlowRecord& one) {
+    const bool open = one.revision != 0 && one.close_reason == CloseReason::kUnspecified;
+    if (open) host_.write_record(one, flow::Record::State::kOpen);
+  });
 }
 
 // ---- inputs
@@ -159,7 +165,9 @@ void FlowDriver::authenticated(bool accepted) {
 void FlowDriver::records_written() {
   waiting_for_records_ = false;
   flow::Outbox actions = std::exchange(parked_, {});
+  handling_ = true;  // what they bring about comes behind them
   perform(actions);
+  work_through_inbox();
   if (splicer_) {  // a flow that only moves bytes may last for hours: it keeps nothing of how it began
     dialling_.reset();
     inbox_.shrink_to_fit();
@@ -197,7 +205,8 @@ void FlowDriver::perform(flow::Outbox& actions) {
   for (size_t i = 0; i < actions.size(); ++i) {
     flow::Action& action = actions[i];
     if (closed_) return;
-    if (waiting_for_records_) {
+    const bool joins_write = parked_.empty() && std::holds_alternative<flow::Record>(action);
+    if (waiting_for_records_ && !joins_write) {
       parked_.push_back(std::move(action));
       continue;
     }
@@ -207,9 +216,8 @@ void FlowDriver::perform(flow::Outbox& actions) {
 }
 
 void FlowDriver::perform(flow::Record&& action) {
-  host_.write_record(machine_->record(), action.state);
-  waiting_for_records_ = true;
-  host_.wait_for_records(*this);
+  host_.write_record(action.of ? *action.of : machine_->record(), action.state);
+  if (!std::exchange(waiting_for_records_, true)) host_.wait_for_records(*this);
 }
 
 void FlowDriver::perform(flow::Send&& action) {
@@ -268,6 +276,7 @@ void FlowDriver::perform(flow::Abort&& action) {
 }
 
 void FlowDriver::perform(flow::HangUp&&) {
+  dialling_.reset();
   drop_origin();
 }
 
@@ -308,6 +317,11 @@ void FlowDriver::perform(flow::SecureClient&& action) {
 void FlowDriver::perform(flow::Resume&&) {
   if (tls_) tls_->rest();  // between two exchanges
   deliver(flow::Resumed{});
+}
+
+void FlowDriver::perform(flow::TellWhenSent&& action) {
+  end(action.side).tell_sent = true;
+  flush(action.side);
 }
 
 void FlowDriver::perform(flow::Splice&& action) {
@@ -440,7 +454,9 @@ bool FlowDriver::flush(Side side) {
     to.end_write = false;
     to.stream->shutdown_write();
   }
-  return to.unsent.empty() && to.stream->drained();
+  const bool all_sent = to.unsent.empty() && to.stream->drained();
+  if (to.unsent.empty() && std::exchange(to.tell_sent, false)) deliver(flow::Sent{side});  // may end the flow
+  return all_sent;
 }
 
 void FlowDriver::run_splicer() {

@@ -53,8 +53,10 @@ class FlowDriver : private net::StreamHandler,
   void reconfigure(std::shared_ptr<const flow::Settings> settings);
   // The PoP ends the flow.
   void shutdown(flow::CloseReason reason);
-  // Writes the record once more, as it is now (a new spool segment begins with the events still open).
-  void rewrite_record();
+  // Writes its records once more, as they are now (a new spool segment begins with the events still open).
+  void rewrite_records();
+  // The PoP takes no new connections: the client may be told.
+  void drain();
 
   // Answers of the host.
   void records_written();
@@ -74,6 +76,7 @@ class FlowDriver : private net::StreamHandler,
     base::Chunk unsent;
     uint8_t holds = 0;       // set of HoldReason
     bool end_write = false;  // FIN when `unsent` is gone
+    bool tell_sent = false;  // the machine wants to hear of that
     bool read_ended = false;
     bool abort = false;  // RST when it is closed
   };
@@ -101,6 +104,7 @@ class FlowDriver : private net::StreamHandler,
   void perform(flow::Abort&& action);
   void perform(flow::HangUp&& action);
   void perform(flow::Resume&& action);
+  void perform(flow::TellWhenSent&& action);
   void perform(flow::SecureOrigin&& action);
   void perform(flow::SecureClient&& action);
   void perform(flow::Splice&& action);

@@ -6,22 +6,15 @@
 
 namespace sluice::drive {
 
-namespace {
-// One version of HTTP on both sides, so that nothing needs translation.
-const std::vector<std::string> http1_only{"http/1.1"};
-}  // namespace
-
 std::shared_ptr<Interception> Interception::make(const InterceptionParts& parts, std::span<uint8_t> scratch) {
   tls::ServerOptions clients;
   clients.minimum = tls::Version::kTls12;
-  clients.alpn = http1_only;
   clients.tickets = parts.tickets;
   auto client_side = tls::ServerContext::make(clients);
   SLUICE_ASSERT(client_side);  // there is no file in it that could be wrong
   tls::ClientOptions origins;
   origins.verify = tls::ClientOptions::Verify::kDeferred;
   origins.minimum = tls::Version::kTls12;
-  origins.alpn = http1_only;
   origins.ask_for_ocsp = true;
   auto origin_side = tls::ClientContext::make(origins);
   SLUICE_ASSERT(origin_side);
@@ -40,10 +33,11 @@ Interception::Interception(const InterceptionParts& parts, tls::ServerContext cl
 std::unique_ptr<OriginTls> Interception::connect(std::shared_ptr<Interception> self,
                                                  std::unique_ptr<net::Stream> carrier,
                                                  const flow::SecureOrigin& wanted) {
-  tls::OriginKey key{wanted.address, wanted.host, http1_only, ""};
+  tls::OriginKey key{wanted.address, wanted.host, wanted.alpn, ""};
   auto known = self->sessions_.take(key, self->verifier_.trust()->generation(), base::wall_now());
   tls::ConnectParameters parameters;
   parameters.server_name = wanted.host;
+  parameters.alpn = wanted.alpn;
   std::optional<tls::OriginVerdict> verdict;
   if (known) {
     parameters.resume = std::move(known->resumption);
@@ -59,6 +53,7 @@ base::Result<tls::Session> Interception::accept(const flow::SecureClient& wanted
   const base::WallTime now = base::wall_now();
   tls::AcceptParameters parameters;
   parameters.scope = wanted.host;
+  parameters.alpn = {wanted.alpn};
   const auto mint = [&]() -> base::Result<tls::Leaf> {
     if (!wanted.mirrored) return minter_.leaf_for({wanted.host, kind, wanted.not_after}, now);
     const auto chain = origin != nullptr ? origin->stream().session().peer_chain() : std::nullopt;

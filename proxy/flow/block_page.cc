@@ -1,7 +1,8 @@
 #include "proxy/flow/block_page.h"
 
+#include <utility>
+
 #include "proxy/base/text.h"
-#include "proxy/wire/http1.h"
 #include "proxy/wire/proxy_status.h"
 
 namespace sluice::flow {
@@ -92,8 +93,8 @@ std::string json(const FlowRecord& record, const Texts& texts) {
 
 }  // namespace
 
-std::string block_page(const FlowRecord& record, const policy::Notice* notice, std::string_view pop_name,
-                       PageStyle style) {
+OwnAnswer block_page(const FlowRecord& record, const policy::Notice* notice, std::string_view pop_name,
+                     std::string_view accept) {
   Texts texts;
   if (notice != nullptr) {
     if (!notice->title.empty()) texts.title = notice->title;
@@ -101,7 +102,7 @@ std::string block_page(const FlowRecord& record, const policy::Notice* notice, s
     texts.support = notice->support;
   }
   texts.event_id = base::hex16(record.producer_id) + "-" + std::to_string(record.event_counter);
-  const bool as_json = wants_json(style.accept);
+  const bool as_json = wants_json(accept);
   const wire::ProxyStatus status{.proxy = std::string(pop_name),
                                  .error = wire::ProxyError::kHttpRequestDenied,
                                  .next_hop = "",
@@ -111,8 +112,7 @@ std::string block_page(const FlowRecord& record, const policy::Notice* notice, s
                       {"X-Content-Type-Options", "nosniff"},
                       {"Content-Security-Policy", std::string(content_security_policy)},
                       {"Content-Type", as_json ? "application/json; charset=utf-8" : "text/html; charset=utf-8"}};
-  if (!style.keep_alive) fields.push_back({"Connection", "close"});
-  return wire::simple_response(403, "Forbidden", fields, as_json ? json(record, texts) : html(record, texts));
+  return {403, "Forbidden", std::move(fields), as_json ? json(record, texts) : html(record, texts)};
 }
 
 }  // namespace sluice::flow

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/flow/limits.h"
+#include "proxy/flow/multiplexing.h"
 #include "proxy/flow/origin_trust.h"
 #include "proxy/flow/policy_question.h"
 #include "proxy/flow/proxy_flow.h"
@@ -48,6 +49,19 @@ bool may_be_http(std::string_view alpn) {
   return false;
 }
 
+// What the origin is offered is what the client can speak, in its order; the client is then shown what the origin
+// chose, so that one version of HTTP is on both sides. HTTP/1.1 where it did not say.
+std::vector<std::string> versions_to_offer(std::string_view alpn) {
+  std::vector<std::string> offer;
+  while (!alpn.empty()) {
+    const std::string_view name = alpn.substr(0, alpn.find(','));
+    if (name == alpn_h2 || name == alpn_http1) offer.emplace_back(name);
+    alpn.remove_prefix(std::min(alpn.size(), name.size() + 1));
+  }
+  if (offer.empty()) offer.emplace_back(alpn_http1);
+  return offer;
+}
+
 }  // namespace
 
 void begin_interception(const StageContext& context, base::Chunk hello, bool client_ended) {
@@ -64,7 +78,8 @@ void begin_interception(const StageContext& context, base::Chunk hello, bool cli
 void Handshaking::start(const StageContext& context) {
   context.write_record(Record::State::kOpen);
   deadline_ = context.now + handshakes_max;
-  context.out.emplace_back(SecureOrigin{bound_.host, context.record.destination});
+  context.out.emplace_back(
+      SecureOrigin{bound_.host, context.record.destination, versions_to_offer(context.record.alpn)});
   context.go(std::move(*this));
 }
 
@@ -77,6 +92,7 @@ void Handshaking::on(OriginSecured&& input, const StageContext& context) {
     note_failure(Side::kOrigin, input.handshake, facts_);
     return refuse(CloseReason::kTlsOrigin, context);
   }
+  if (input.handshake.alpn == alpn_h2) version_ = alpn_h2;
   switch (judge_origin(context, input, facts_)) {
     case OriginTrust::kTrusted: return answer_client(false, input.verdict, context);
     case OriginTrust::kMirrored: return answer_client(true, input.verdict, context);
@@ -131,7 +147,8 @@ void Handshaking::answer_client(bool mirrored, const tls::OriginVerdict& verdict
   const bool rsa = needs_rsa(hello_.view());
   context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
   context.out.emplace_back(HoldRead{Side::kOrigin, HoldReason::kFirstBytes});
-  context.out.emplace_back(SecureClient{bound_.host, rsa, mirrored, verdict.not_after, std::exchange(hello_, {})});
+  context.out.emplace_back(
+      SecureClient{bound_.host, rsa, mirrored, verdict.not_after, std::string(version_), std::exchange(hello_, {})});
 }
 
 void Handshaking::on(ClientSecured&& input, const StageContext& context) {
@@ -148,6 +165,7 @@ void Handshaking::on(ClientSecured&& input, const StageContext& context) {
   facts_.version = input.handshake.version;
   facts_.cipher = std::move(input.handshake.cipher);
   facts_.alpn = std::move(input.handshake.alpn);
+  const bool http2 = facts_.alpn == alpn_h2;
   context.record.tls = std::make_shared<const TlsFacts>(std::move(facts_));
   context.out.emplace_back(ReleaseRead{Side::kOrigin, HoldReason::kFirstBytes});
   RelayTerms terms;
@@ -155,7 +173,11 @@ void Handshaking::on(ClientSecured&& input, const StageContext& context) {
   terms.bound = std::move(bound_);
   terms.origin_open = true;
   terms.accepted_chain = accepted_chain_;
-  Relaying(std::move(terms)).start({}, false, context);
+  if (http2) {
+    Multiplexing(std::move(terms)).start(context);
+  } else {
+    Relaying(std::move(terms)).start({}, false, context);
+  }
 }
 
 // ---- both

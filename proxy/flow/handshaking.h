@@ -7,11 +7,16 @@
 //      |  +-- its certificate is wrong and policy blocks, or the handshake failed --> Refusing, with an alert
 //      +-- it wants a certificate of the client, and we have none to show --> kRedialing --> Splicing
 #include <optional>
+#include <string_view>
 
 #include "proxy/flow/stage_context.h"
 #include "proxy/wire/authority.h"
 
 namespace sluice::flow {
+
+// How ALPN names the versions that are relayed.
+inline constexpr std::string_view alpn_h2 = "h2";
+inline constexpr std::string_view alpn_http1 = "http/1.1";
 
 class Handshaking {
  public:
@@ -47,6 +52,7 @@ class Handshaking {
   base::Chunk hello_;
   size_t hello_bytes_ = 0;  // once it was handed on
   std::optional<base::Time> deadline_;
+  std::string_view version_ = alpn_http1;      // that the origin chose
   std::optional<tls::Sha256> accepted_chain_;  // of an origin whose faults the client is shown
   TlsFacts facts_;                             // moves into the record
 };

@@ -29,9 +29,13 @@ inline constexpr const char* input_name<SpliceEnded> = "splice_ended";
 template <>
 inline constexpr const char* input_name<Resumed> = "resumed";
 template <>
+inline constexpr const char* input_name<Sent> = "sent";
+template <>
 inline constexpr const char* input_name<Tick> = "tick";
 template <>
 inline constexpr const char* input_name<Shutdown> = "shutdown";
+template <>
+inline constexpr const char* input_name<Draining> = "draining";
 template <>
 inline constexpr const char* input_name<PolicyChanged> = "policy_changed";
 

@@ -107,6 +107,11 @@ struct SpliceEnded {
 // Answer to Resume.
 struct Resumed {};
 
+// Answer to TellWhenSent: one, unless the side was given up first.
+struct Sent {
+  Side side;
+};
+
 // deadline() has come.
 struct Tick {
   SpliceBytes bytes;  // while splicing
@@ -118,6 +123,10 @@ struct Shutdown {
   SpliceBytes bytes;  // while splicing
 };
 
+// The PoP takes no new connections and will end: what goes on may end in its own time. Stages that have nothing to say
+// to the client about it do not hear it (StageContext::draining).
+struct Draining {};
+
 // The configuration was reloaded.
 struct PolicyChanged {
   std::shared_ptr<const Settings> settings;
@@ -125,7 +134,7 @@ struct PolicyChanged {
 };
 
 using Input = std::variant<Opened, Received, ReadEnded, Reset, AuthDone, Resolved, DialDone, OriginSecured,
-                           ClientSecured, SpliceEnded, Resumed, Tick, Shutdown, PolicyChanged>;
+                           ClientSecured, SpliceEnded, Resumed, Sent, Tick, Shutdown, Draining, PolicyChanged>;
 
 // ---- actions
 
@@ -188,16 +197,24 @@ struct Abort {
   Side side;
 };
 
-// Close the origin's connection at once; the flow goes on and may dial again. What was not sent yet is dropped.
+// Close the origin's connection at once, or stop dialling it: no answer comes then. The flow goes on and may dial
+// again. What was not sent yet is dropped.
 struct HangUp {};
 
-// Come back as Resumed when everything before this has been performed.
+// Come back as Resumed when everything before this has been performed. Nothing is under way: buffers may be given back.
 struct Resume {};
+
+// Sent answers when the side's stream has taken everything that was sent so far: a machine that makes bytes as they are
+// taken holds few of them.
+struct TellWhenSent {
+  Side side;
+};
 
 // Speak TLS with the origin that is connected; OriginSecured answers. From then on its bytes are what is inside.
 struct SecureOrigin {
   std::string host;  // that it must be
   base::Endpoint address;
+  std::vector<std::string> alpn;  // offered
 };
 
 // Be the origin towards the client; ClientSecured answers. From then on its bytes are what is inside.
@@ -206,6 +223,7 @@ struct SecureClient {
   bool rsa = false;          // the client cannot verify ECDSA
   bool mirrored = false;     // shows the faults of the certificate of the origin, which is connected
   base::WallTime not_after;  // of the origin's certificate
+  std::string alpn;          // what the origin chose; a client that offers only others hears an alert
   base::Chunk held;          // the ClientHello, and what came behind it
 };
 
@@ -219,11 +237,12 @@ struct Splice {
   base::Duration half_open{};
 };
 
-// Write the flow's record, as it is now, to the spool. No later action of any outbox is performed before the kernel has
-// it.
+// Write the flow's record, as it is now, to the spool. No later action of any outbox, but for another Record right
+// behind, is performed before the kernel has it.
 struct Record {
   enum class State : uint8_t { kOpen, kClosed };
   State state;
+  std::shared_ptr<FlowRecord> of{};  // one of several exchanges at once; null: the machine's own
 };
 
 // Tell people what a steering client decided (its log): the verdict stands in the record. At most once.
@@ -237,7 +256,7 @@ struct Close {
 };
 
 using Action = std::variant<Send, Respond, Authenticate, Resolve, Dial, HoldRead, ReleaseRead, EndWrite, Abort, HangUp,
-                            Resume, SecureOrigin, SecureClient, Splice, Record, Announce, Close>;
+                            Resume, TellWhenSent, SecureOrigin, SecureClient, Splice, Record, Announce, Close>;
 
 // Actions in the order in which they must be performed.
 using Outbox = std::vector<Action>;

@@ -1,6 +1,7 @@
 #pragma once
 // Bounds of the flow core, each with its unit and reason.
 #include <cstddef>
+#include <cstdint>
 
 #include "proxy/base/time.h"
 
@@ -20,6 +21,12 @@ constexpr base::Duration update_every{60'000};
 constexpr size_t metadata_value_bytes_max = 1024;
 // Between requests an origin's connection is kept this long: long enough for a page, short against memory.
 constexpr base::Duration origin_idle_max{30'000};
+// Streams that one client may have open in a decrypted HTTP/2 connection: a record, a request and two windows each.
+constexpr uint32_t mux_streams_max = 1'000;
+// Bytes of HTTP/2 on their way to one side: enough for a socket, and below what makes a driver stop reading the other.
+constexpr size_t outlet_bytes_max = size_t{32} * 1024;
+// From saying that an HTTP/2 connection will end until new streams are refused: a round trip, generously.
+constexpr base::Duration drain_notice{1'000};
 // Both handshakes of a flow that is decrypted.
 constexpr base::Duration handshakes_max{15'000};
 // SOCKS5 greeting: methods (257), user and password (513), request (262).

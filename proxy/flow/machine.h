@@ -1,6 +1,7 @@
 #pragma once
 // Machine: what a driver needs of a flow. ProxyFlow is the PoP's and the explicit proxy's, SteerFlow the steering
 // client's.
+#include <functional>
 #include <optional>
 
 #include "proxy/base/time.h"
@@ -20,6 +21,8 @@ class Machine {
   virtual std::optional<base::Time> deadline() const = 0;
   virtual bool done() const = 0;  // Close was asked for
   virtual FlowRecord& record() = 0;
+  // Every record that is not final yet; record() unless others have taken its place.
+  virtual void each_record(const std::function<void(FlowRecord&)>& visit) { visit(record()); }
 };
 
 }  // namespace sluice::flow

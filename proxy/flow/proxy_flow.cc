@@ -29,14 +29,15 @@ ProxyFlow::ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpo
 void ProxyFlow::handle(Input&& input, base::Time now, Outbox& out) {
   SLUICE_ASSERT(!done());
   if (const auto* changed = std::get_if<PolicyChanged>(&input)) settings_ = changed->settings;
-  const StageContext context{*this, *settings_, record_, now, out};
+  draining_ = draining_ || std::holds_alternative<Draining>(input);
+  const StageContext context{*this, *settings_, record_, now, out, draining_};
   std::visit(
       [&](auto& stage, auto&& item) {
         using StageT = std::decay_t<decltype(stage)>;
         using InputT = std::decay_t<decltype(item)>;
         if constexpr (requires { stage.on(std::move(item), context); }) {
           stage.on(std::move(item), context);
-        } else {
+        } else if constexpr (!std::is_same_v<InputT, Draining>) {
           record_.policy = unexpected_pair<StageT, InputT>();
           record_.policy_kind = PolicyKind::kProtocol;
           context.finish(CloseReason::kInternalError);
@@ -51,6 +52,12 @@ void ProxyFlow::handle(Input&& input, base::Time now, Outbox& out) {
 
 std::optional<base::Time> ProxyFlow::deadline() const {
   return std::visit([](const auto& stage) { return stage.deadline(); }, stage_);
+}
+
+void ProxyFlow::each_record(const std::function<void(FlowRecord&)>& visit) {
+  auto* multiplexing = std::get_if<Kept<Multiplexing>>(&stage_);
+  if (multiplexing != nullptr && stage_of(*multiplexing).each_record(visit)) return;
+  visit(record_);
 }
 
 const char* ProxyFlow::stage_name() const {

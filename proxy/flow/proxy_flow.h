@@ -8,6 +8,7 @@
 //    |  |                    |                         | +--decrypt--> Handshaking --> Relaying --+
 //    |  +--http://... request--------------------------|---------plain HTTP--> Relaying ----------+
 //    |  +--- policy blocks --+---> Blocking --heard--+ |        |                  |            |
+//    |  |                    |                         | |      HTTP/2 +--> Multiplexing -----------+
 //    +------ refused --------+--------- failed -------+-+-------+------------------+--> Refusing --client closed, 2 s
 //
 // Where the network turns connections over, Recognizing stands in Greeting's place: it learns the name from the first
@@ -26,6 +27,7 @@
 #include "proxy/flow/hearing.h"
 #include "proxy/flow/io.h"
 #include "proxy/flow/machine.h"
+#include "proxy/flow/multiplexing.h"
 #include "proxy/flow/peeking.h"
 #include "proxy/flow/recognizing.h"
 #include "proxy/flow/record.h"
@@ -41,7 +43,7 @@ namespace sluice::flow {
 class ProxyFlow final : public Machine {
  public:
   using Stages = std::variant<Greeting, Recognizing, Hearing, Dialing, Peeking, Redialing, Splicing, Kept<Handshaking>,
-                              Kept<Relaying>, Blocking, Refusing, Done>;
+                              Kept<Relaying>, Kept<Multiplexing>, Blocking, Refusing, Done>;
 
   ProxyFlow(std::shared_ptr<const Settings> settings, const base::Endpoint& source, base::Time now,
             base::WallTime wall);
@@ -55,6 +57,7 @@ class ProxyFlow final : public Machine {
 
   FlowRecord& record() override { return record_; }
   const FlowRecord& record() const { return record_; }
+  void each_record(const std::function<void(FlowRecord&)>& visit) override;
   const char* stage_name() const;
 
  private:
@@ -63,6 +66,7 @@ class ProxyFlow final : public Machine {
   std::shared_ptr<const Settings> settings_;
   EventIds* ids_ = nullptr;
   FlowRecord record_;
+  bool draining_ = false;
   Stages stage_;
   std::unique_ptr<Stages> next_;  // until the handler of the current one returns
 };

@@ -154,15 +154,17 @@ enum class SteeringVerdict : uint8_t { kUnspecified, kSteer, kBypass };
 // How an event came to be of its requests.
 enum class PageBuild : uint8_t { kUnspecified = 0, kReferer = 1, kDomainRollup = 2, kSingle = 3 };
 
+enum class HttpVersion : uint8_t { kHttp10, kHttp11, kHttp2 };
+
 // One HTTP exchange, where requests are seen. No fields but these are kept of a message.
 struct Exchange {
   std::string method;
   std::string url;      // without the query
   std::string referer;  // likewise
   std::string user_agent;
-  std::string content_type;  // of the response
-  int status = 0;            // of the response, ours or the origin's; 0: none was sent
-  int minor_version = 1;     // of the client's HTTP/1
+  std::string content_type;                    // of the response
+  int status = 0;                              // of the response, ours or the origin's; 0: none was sent
+  HttpVersion version = HttpVersion::kHttp11;  // that the client speaks
   // Of the event: what was folded into it, this exchange included.
   PageBuild build = PageBuild::kSingle;
   uint32_t requests = 1;

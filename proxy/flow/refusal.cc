@@ -119,16 +119,15 @@ const char* phrase_of(int status, const Row& row) {
   }
 }
 
-std::string http_answer(const Row& row, int status_code, std::string_view proxy_name, std::string_view detail) {
+OwnAnswer http_answer(const Row& row, int status_code, std::string_view proxy_name, std::string_view detail) {
   const wire::ProxyStatus status{
       .proxy = std::string(proxy_name), .error = row.error, .next_hop = "", .details = std::string(detail)};
   wire::Fields fields{{"Proxy-Status", status.to_field_value()},
-                      {"Connection", "close"},
                       {"Cache-Control", "no-store"},
                       {"Content-Type", "text/plain; charset=utf-8"}};
   if (row.status == 407) fields.push_back({"Proxy-Authenticate", "Basic realm=\"sluice\", charset=\"UTF-8\""});
   if (row.status == 405) fields.push_back({"Allow", "CONNECT"});
-  return wire::simple_response(status_code, phrase_of(status_code, row), fields, std::string(detail) + "\n");
+  return {status_code, phrase_of(status_code, row), std::move(fields), std::string(detail) + "\n"};
 }
 
 // Through a tunnel a rule of ours is always 403: 421 would send the client to another PoP.
@@ -143,7 +142,7 @@ std::string answer(Dialect dialect, const Row& row, std::string_view proxy_name,
   switch (dialect) {
     case Dialect::kTunnel: break;       // Respond
     case Dialect::kTransparent: break;  // it asked for nothing: there is no language to answer in
-    case Dialect::kHttp: return http_answer(row, row.status, proxy_name, detail);
+    case Dialect::kHttp: return write_http1(http_answer(row, row.status, proxy_name, detail), false);
     case Dialect::kSocksMethods: return wire::socks_method_reply(wire::SocksMethod::kNoneAcceptable);
     case Dialect::kSocksCredentials: return wire::socks_credentials_reply(false);
     case Dialect::kSocksRequest: return wire::socks_reply(row.socks);
@@ -176,8 +175,8 @@ const Row& note(const StageContext& context, Stage stage, CloseReason reason) {
 }
 }  // namespace
 
-std::string note_refusal(const StageContext& context, Stage stage, CloseReason reason, int status,
-                         std::string_view detail) {
+OwnAnswer note_refusal(const StageContext& context, Stage stage, CloseReason reason, int status,
+                       std::string_view detail) {
   const Row& row = note(context, stage, reason);
   return http_answer(row, status == 0 ? row.status : status, context.settings.pop_name, detail);
 }
@@ -281,7 +280,7 @@ void refuse_page(const StageContext& context, const policy::Notice* notice, std:
   context.record.action = Verdict::kBlock;
   answer_inside(
       context, Stage::kPeeking, CloseReason::kPolicyBlock,
-      base::Chunk::copy_of(block_page(context.record, notice, context.settings.pop_name, {.accept = accept})));
+      base::Chunk::copy_of(write_http1(block_page(context.record, notice, context.settings.pop_name, accept), false)));
 }
 
 }  // namespace sluice::flow

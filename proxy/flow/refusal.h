@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/flow/own_answer.h"
 #include "proxy/flow/record.h"
 #include "proxy/flow/stage_context.h"
 #include "proxy/policy/verdict.h"
@@ -33,10 +34,10 @@ void refuse(const StageContext& context, Dialect dialect, Stage stage, CloseReas
 // The verdict is in the record.
 void refuse_by_policy(const StageContext& context, Dialect dialect);
 
-// The same for one request of a relayed connection: notes it in the record and gives the response, which closes the
-// connection. `status` 0: that of the reason.
-std::string note_refusal(const StageContext& context, Stage stage, CloseReason reason, int status,
-                         std::string_view detail);
+// The same for one request of a relayed connection: notes it in the record and gives the response. `status` 0: that of
+// the reason.
+OwnAnswer note_refusal(const StageContext& context, Stage stage, CloseReason reason, int status,
+                       std::string_view detail);
 
 // The client may talk: 200, or the SOCKS equivalent.
 void grant(const StageContext& context, Dialect dialect);

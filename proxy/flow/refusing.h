@@ -23,6 +23,8 @@ class Refusing {
   }
   void on(PolicyChanged&&, const StageContext&) {}
   void on(AuthDone&&, const StageContext&) {}  // the head's deadline came first
+  void on(Resumed&&, const StageContext&) {}   // asked for before
+  void on(Sent&&, const StageContext&) {}
   void on(Tick&&, const StageContext& context) { close(context); }
   void on(Shutdown&&, const StageContext& context) { close(context); }
   std::optional<base::Time> deadline() const { return deadline_; }

@@ -1,9 +1,9 @@
 // Relaying: the origin's side.
 #include <algorithm>
 
+#include "proxy/flow/handshaking.h"
 #include "proxy/flow/limits.h"
 #include "proxy/flow/origin_trust.h"
-#include "proxy/flow/policy_question.h"
 #include "proxy/flow/proxy_flow.h"
 #include "proxy/flow/relaying.h"
 
@@ -16,13 +16,6 @@ namespace {
 constexpr int continue_status = 100;
 constexpr int switching_protocols = 101;
 constexpr int first_final_status = 200;
-
-// RFC 9110 section 9.2.2: asking twice is asking once.
-bool may_repeat(const http::Request& request) {
-  if (request.body.kind != http::BodyKind::kNone) return false;
-  const std::string_view method = request.method;
-  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE";
-}
 
 }  // namespace
 
@@ -57,7 +50,7 @@ void Relaying::on(DialDone&& input, const StageContext& context) {
   if (!decrypts()) return origin_is_there(context);
   leg_ = OriginLeg::kSecuring;
   secured_by_ = context.now + handshakes_max;
-  context.out.emplace_back(SecureOrigin{origin_.host, origin_address_});
+  context.out.emplace_back(SecureOrigin{origin_.host, origin_address_, {std::string(alpn_http1)}});
 }
 
 void Relaying::on(OriginSecured&& input, const StageContext& context) {
@@ -94,7 +87,12 @@ void Relaying::origin_is_there(const StageContext& context) {
 // Policy waited for the address.
 void Relaying::ask_again(const StageContext& context) {
   undecided_ = false;
-  if (passes(ask_about_request(context, requests_.request()), context)) send_request(context);
+  OwnAnswer page;
+  if (flow::judge(context, requests_.request(), page) == Judgement::kPasses) {
+    send_request(context);
+  } else {
+    block(page, context);
+  }
 }
 
 void Relaying::send_request(const StageContext& context) {
@@ -133,10 +131,7 @@ void Relaying::response_head(const StageContext& context) {
     if (wanted) to_client(base::Chunk::copy_of(http::write_response_head(response, {})), context);
     return;
   }
-  Exchange& exchange = *context.record.exchange;
-  exchange.status = response.status;
-  exchange.responses = 1;
-  if (const auto* value = wire::find_field(response.fields, "content-type")) exchange.content_type = *value;
+  note_response(context.record, response);
   leg_keeps_ = leg_keeps_ && response.keep_alive;
   const http::BodyFraming framing = http::framing_for(response.body, request.minor_version);
   if (framing.kind == http::BodyKind::kUntilClose) client_keeps_ = false;

@@ -13,11 +13,6 @@ using http::Next;
 
 namespace {
 
-// Queries are nobody's business: they carry names, searches, tokens.
-std::string without_query(std::string_view url) {
-  return std::string(url.substr(0, url.find_first_of("?#")));
-}
-
 void abort_both(const StageContext& context) {
   context.out.emplace_back(Abort{Side::kClient});
   context.out.emplace_back(Abort{Side::kOrigin});
@@ -31,11 +26,22 @@ Relaying::Relaying(RelayTerms terms) : terms_(std::move(terms)), requests_(terms
   origin_ = *terms_.bound;
 }
 
-void Relaying::start(base::Chunk held, bool client_ended, const StageContext& context) {
+void Relaying::prepare(const StageContext& context) {
   timeouts_ = context.settings.timeouts;
   moved_at_ = head_since_ = leg_idle_since_ = context.now;
-  client_ended_ = client_ended;
   origin_address_ = context.record.destination;
+}
+
+void Relaying::start_unknown(base::Chunk of_client, base::Chunk of_origin, const StageContext& context) {
+  prepare(context);
+  requests_.receive(std::move(of_client));
+  unknown_inside(std::move(of_origin), context);
+  if (!over_) context.go(std::move(*this));
+}
+
+void Relaying::start(base::Chunk held, bool client_ended, const StageContext& context) {
+  prepare(context);
+  client_ended_ = client_ended;
   context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
   requests_.receive(std::move(held));
   advance(context);
@@ -117,9 +123,7 @@ void Relaying::on(PolicyChanged&&, const StageContext& context) {
   }
   if (response_phase_ == ResponsePhase::kOpaque && !context.record.exchange) return;
   if (request_phase_ != RequestPhase::kSending && request_phase_ != RequestPhase::kSent) return;
-  const policy::Verdict verdict = ask_about_request(context, requests_.request());
-  if (verdict.decision != policy::Decision::kBlock) return;
-  note_request_verdict(context, requests_.request(), verdict);
+  if (!is_blocked_now(context, requests_.request())) return;
   abort_both(context);
   leave(CloseReason::kPolicyChanged, Stage::kRelaying, context);
 }
@@ -216,20 +220,8 @@ void Relaying::unknown_inside(base::Chunk of_origin, const StageContext& context
 void Relaying::begin_exchange(const StageContext& context) {
   fresh_record(context);
   const http::Request& request = requests_.request();
-  FlowRecord& record = context.record;
-  record.client_bytes = requests_.taken();
-  record.host = request.authority.host;
-  if (!decrypts()) {
-    record.host_source = terms_.bound && !terms_.bound->address ? HostSource::kConnect : HostSource::kHttpHost;
-  }
-  record.destination.port = request.authority.port;
-  record.exchange = std::make_shared<Exchange>();
-  Exchange& exchange = *record.exchange;
-  exchange.method = request.method;
-  exchange.url = without_query(http::url_of(terms_.scheme.value_or(http::Scheme::kHttp), request));
-  exchange.minor_version = request.minor_version;
-  if (const auto* value = wire::find_field(request.fields, "referer")) exchange.referer = without_query(*value);
-  if (const auto* value = wire::find_field(request.fields, "user-agent")) exchange.user_agent = *value;
+  context.record.client_bytes = requests_.taken();
+  note_request(context, terms_, request, request.minor_version == 0 ? HttpVersion::kHttp10 : HttpVersion::kHttp11);
   request_phase_ = RequestPhase::kReady;
   client_keeps_ = request.keep_alive;
   tried_again_ = false;
@@ -241,22 +233,7 @@ void Relaying::begin_exchange(const StageContext& context) {
 
 // The first exchange has the flow's own record.
 void Relaying::fresh_record(const StageContext& context) {
-  if (exchanges_++ == 0) return;
-  FlowRecord& record = context.record;
-  record.earlier_client_bytes += record.client_bytes;
-  record.earlier_server_bytes += record.server_bytes;
-  record.client_bytes = record.server_bytes = 0;
-  record.event_counter = context.next_event_counter();
-  record.revision = 0;
-  record.begun = false;
-  record.recorded = true;
-  record.start += context.now - record.started;
-  record.started = context.now;
-  record.dialled = false;
-  record.close_reason = CloseReason::kUnspecified;
-  record.error_stage = Stage::kUnspecified;
-  record.action = Verdict::kUnspecified;
-  record.exchange.reset();
+  if (exchanges_++ > 0) renew_record(context.record, context.next_event_counter(), context.now);
 }
 
 void Relaying::request_ended(const StageContext& context) {

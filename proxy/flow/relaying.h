@@ -16,25 +16,13 @@
 #include <optional>
 #include <string>
 
+#include "proxy/flow/exchange.h"
 #include "proxy/flow/stage_context.h"
 #include "proxy/http/fields.h"
 #include "proxy/http/http1_reader.h"
 #include "proxy/http/http1_writer.h"
-#include "proxy/policy/verdict.h"
 
 namespace sluice::flow {
-
-// What a relayed connection is for.
-struct RelayTerms {
-  // Of origin-form requests. Absent: a plain proxy, every request names its origin (`GET http://...`).
-  std::optional<http::Scheme> scheme;
-  // Inside a tunnel: what was asked for. Requests must be for this name (421), or any where it is an address.
-  std::optional<wire::Authority> bound;
-  bool origin_open = false;  // the origin of `bound` is connected, and secured for https
-  // Of an origin whose faulty certificate the client was shown, and took.
-  std::optional<tls::Sha256> accepted_chain{};
-  std::string credentials;  // Proxy-Authorization that was accepted; later requests must repeat it. A secret
-};
 
 class Relaying {
  public:
@@ -43,6 +31,8 @@ class Relaying {
   explicit Relaying(RelayTerms terms);
   // Enters the stage, or passes it by, with what the client sent so far.
   void start(base::Chunk held, bool client_ended, const StageContext& context);
+  // The same for what is no HTTP inside TLS.
+  void start_unknown(base::Chunk of_client, base::Chunk of_origin, const StageContext& context);
 
   void on(Received&& input, const StageContext& context);
   void on(ReadEnded&& input, const StageContext& context);
@@ -65,6 +55,7 @@ class Relaying {
   bool in_exchange() const { return request_phase_ != RequestPhase::kAwaiting; }
 
   // The client's side (relaying.cc).
+  void prepare(const StageContext& context);
   void advance(const StageContext& context);
   bool speaks_http(const StageContext& context);
   void unknown_inside(base::Chunk of_origin, const StageContext& context);
@@ -80,10 +71,10 @@ class Relaying {
 
   // What becomes of a request (relay_request.cc).
   void judge(const StageContext& context);
-  bool is_refused_outright(const StageContext& context);
-  bool passes(const policy::Verdict& verdict, const StageContext& context);
+  void block(const OwnAnswer& page, const StageContext& context);
   void reject(const http::Problem& problem, const StageContext& context);
-  void answer(CloseReason reason, std::string response, Keep keep, const StageContext& context);
+  void answer(CloseReason reason, const OwnAnswer& response, Keep keep, const StageContext& context);
+  void answer_refusal(const Refused& refused, const StageContext& context);
   void answer_refusal(CloseReason reason, int status, std::string_view detail, const StageContext& context);
 
   // The origin's side (relay_response.cc).

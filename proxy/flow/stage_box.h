@@ -25,10 +25,20 @@ class StageBox {
   }
   { stage_->on(std::forward<InputT>(input), context); }
   std::optional<base::Time> deadline() const { return stage_->deadline(); }
+  StageT& stage() { return *stage_; }
 
  private:
   std::unique_ptr<StageT> stage_;
 };
+
+template <class StageT>
+StageT& stage_of(StageBox<StageT>& box) {
+  return box.stage();
+}
+template <class StageT>
+StageT& stage_of(StageT& stage) {
+  return stage;
+}
 
 // How a machine keeps a stage.
 template <class StageT>

@@ -18,13 +18,15 @@ struct StageContext {
   FlowRecord& record;
   base::Time now;
   Outbox& out;
+  bool draining = false;                        // the PoP will end
+  std::shared_ptr<FlowRecord> exchange_record{};  // owns `record` where that is of one exchange among several
 
   void send(Side side, std::string_view text) const { out.emplace_back(Send{side, base::Chunk::copy_of(text)}); }
   // Unless policy wants this bypass to leave no trace.
   void write_record(Record::State state) const {
     if (!record.recorded) return;
     record.begun = true;
-    out.emplace_back(Record{state});
+    out.emplace_back(Record{state, exchange_record});
   }
 
   // The counter of a new event of this producer.

@@ -39,8 +39,9 @@ std::string page(const base::Chunk& held, std::string_view detail, const SteerCo
   const std::string* accept = head.is_complete() ? wire::find_field(head.value().fields, "accept") : nullptr;
   policy::Notice notice;
   notice.body = detail;
-  return block_page(context.record, &notice, context.settings.client_name,
-                    {.accept = accept == nullptr ? std::string_view{} : *accept});
+  const OwnAnswer page = block_page(context.record, &notice, context.settings.client_name,
+                                    accept == nullptr ? std::string_view{} : *accept);
+  return write_http1(page, false);
 }
 
 }  // namespace

@@ -45,6 +45,24 @@ std::string url_of(Scheme scheme, const Request& request) {
   return url;
 }
 
+namespace {
+size_t text_bytes(const Fields& fields) {
+  size_t bytes = 0;
+  for (const Field& field : fields) bytes += field.name.size() + field.value.size();
+  return bytes;
+}
+}  // namespace
+
+size_t head_bytes(const Request& request) {
+  constexpr size_t names = std::string_view(":method:scheme:authority:path").size();
+  return names + request.method.size() + url_of(Scheme::kHttps, request).size() + text_bytes(request.fields);
+}
+
+size_t head_bytes(const Response& response) {
+  constexpr size_t status = std::string_view(":status200").size();
+  return status + text_bytes(response.fields);
+}
+
 void drop_connection_fields(Fields& fields) {
   std::vector<std::string> named;
   wire::each_list_item(fields, "connection", [&](std::string_view option) { named.emplace_back(option); });

@@ -20,4 +20,8 @@ void drop_request_fields(Fields& fields);
 // Of trailers: what frames, routes or authenticates a message must stand in its head (RFC 9110 section 6.5.1).
 void drop_trailer_fields(Fields& trailers);
 
+// Bytes of what a head says, names and values: what counts where it is compressed on its way.
+size_t head_bytes(const Request& request);
+size_t head_bytes(const Response& response);
+
 }  // namespace sluice::http

@@ -88,6 +88,7 @@ Next RequestReader::take_head(wire::RequestHead&& head) {
   }
   const std::string* credentials = wire::find_field(head.fields, "proxy-authorization");
   credentials_ = credentials != nullptr ? *credentials : std::string();
+  const bool accepts_trailers = wire::has_list_item(head.fields, "te", "trailers");
   request_ = {.method = std::move(head.method),
               .authority = relative ? std::move(*rules->host) : std::move(target->authority),
               .path = target->form == TargetForm::kAsterisk ? "*" : std::move(target->path),
@@ -95,6 +96,7 @@ Next RequestReader::take_head(wire::RequestHead&& head) {
               .body = rules->body,
               .expects_continue = rules->expects_continue,
               .websocket = rules->websocket,
+              .accepts_trailers = accepts_trailers,
               .keep_alive = rules->keep_alive,
               .minor_version = head.minor_version};
   drop_connection_fields(request_.fields);

@@ -7,6 +7,7 @@
 
 #include "proxy/base/chunk.h"
 #include "proxy/http/message.h"
+#include "proxy/http/problem.h"
 #include "proxy/wire/http1.h"
 #include "proxy/wire/http1_rules.h"
 
@@ -19,13 +20,6 @@ enum class Next : uint8_t {
   kContent,
   kEnd,      // of the message; the next one may follow
   kInvalid,  // see problem(); nothing after it is read
-};
-
-// Why a message is refused.
-struct Problem {
-  enum class Kind : uint8_t { kSyntax, kTooLarge, kAuthority, kTarget, kRules, kExpectation };
-  Kind kind = Kind::kSyntax;
-  std::string text;  // one clause, for a person
 };
 
 // What both readers share: bytes that wait, and the body in progress.

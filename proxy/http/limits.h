@@ -1,5 +1,5 @@
 #pragma once
-// Bounds of HTTP/2 tunnels, each with its unit and reason.
+// Bounds of HTTP/2, of tunnels and of inspected connections, each with its unit and reason.
 #include <cstddef>
 #include <cstdint>
 
@@ -13,8 +13,16 @@ constexpr size_t fields_bytes_max = size_t{16} * 1024;
 constexpr size_t fields_decoded_bytes_max = size_t{64} * 1024;
 // CONTINUATION frames behind one HEADERS: a legal block of 16 KiB needs one.
 constexpr size_t continuations_max = 4;
+// Streams of one connection whose end is remembered: more than a peer can have on their way to us.
+constexpr size_t stream_history_max = 512;
 // Entries of one SETTINGS frame: six are defined.
 constexpr size_t settings_entries_max = 32;
+
+// Fields of one inspected message, counted as SETTINGS_MAX_HEADER_LIST_SIZE does (32 bytes more per field). A request
+// of HTTP/1 may have 16 KiB in 200 fields: the same fits. Responses carry long policies (CSP); trailers are few.
+constexpr size_t request_list_bytes_max = size_t{24} * 1024;
+constexpr size_t response_list_bytes_max = size_t{64} * 1024;
+constexpr size_t trailer_list_bytes_max = size_t{16} * 1024;
 
 // What a stream may send ahead of our reading, to begin with; grows by doubling while its reader keeps up.
 constexpr int32_t stream_window_bytes = 128 * 1024;
@@ -23,6 +31,10 @@ constexpr int32_t connection_window_bytes = 1024 * 1024;
 constexpr int32_t connection_window_bytes_max = 16 * 1024 * 1024;  // 1.6 Gbit/s at 80 ms
 // Bytes of all streams that wait to be read. Above it the whole tunnel waits: thousands of stalled flows, not a few.
 constexpr size_t received_bytes_max = size_t{32} << 20;
+// Bytes of an inspected connection that were handed out and have not left for the other peer. Above it the whole
+// connection waits: dozens of stalled streams, not a few.
+constexpr size_t unconsumed_bytes_max = size_t{8} << 20;
+constexpr int32_t inspected_window_bytes_max = 4 * 1024 * 1024;  // of the connection: 400 Mbit/s at 80 ms
 
 // Bytes that one stream may have waiting for the peer's window or for the socket.
 constexpr size_t unsent_bytes_max = size_t{64} * 1024;
@@ -31,6 +43,12 @@ constexpr size_t unsent_total_bytes = size_t{8} << 20;
 constexpr size_t unsent_crowded_bytes_max = size_t{4} * 1024;
 // Payload of our DATA frames: with the frame's head it fills a TLS record.
 constexpr size_t data_bytes_max = size_t{16} * 1024 - 9;
+
+// Received content is joined with what came just before it on the same stream while that is less than this.
+constexpr size_t joined_data_bytes_max = size_t{4} * 1024;
+// A DATA frame that the peer's window cut to less than this earns the peer no permission for an idle frame: it would
+// pay for the next window of one byte.
+constexpr size_t useful_data_bytes_min = 512;
 
 // Frames that move no flow on (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, ...): this many at once and per
 // second; each DATA frame either way allows one more.

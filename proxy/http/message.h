@@ -29,9 +29,10 @@ struct Request {
   Fields fields;              // only what goes on to the origin; no Host, nothing of one connection
   BodyFraming body;
   bool expects_continue = false;
-  bool websocket = false;  // wants to become a WebSocket
-  bool keep_alive = true;  // the client's connection takes another response
-  int minor_version = 1;   // of the client's HTTP/1
+  bool websocket = false;         // wants to become a WebSocket
+  bool accepts_trailers = false;  // said `TE: trailers`, which only HTTP/2 hands on (gRPC requires it)
+  bool keep_alive = true;         // the client's connection takes another response
+  int minor_version = 1;          // of the client's HTTP/1
 };
 
 struct Response {

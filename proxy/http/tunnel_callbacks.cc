@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string_view>
 
 #include "proxy/base/assert.h"
@@ -30,10 +31,22 @@ bool is_complaint(uint32_t code) {
          code != NGHTTP2_REFUSED_STREAM;
 }
 
+// Of a stream that is still there, or was reset by us, frames may come.
+uint32_t look_at_gone(StreamHistory::Fate fate) {
+  switch (fate) {
+    case StreamHistory::Fate::kUnknown:
+    case StreamHistory::Fate::kOpened: return NGHTTP2_NO_ERROR;
+    case StreamHistory::Fate::kSkipped: return NGHTTP2_PROTOCOL_ERROR;
+    case StreamHistory::Fate::kEnded: return NGHTTP2_STREAM_CLOSED;
+  }
+  return NGHTTP2_NO_ERROR;
+}
+
 }  // namespace
 
 int TunnelCallbacks::begin_headers(nghttp2_session* raw, const nghttp2_frame* frame, void* user) {
   if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  session_of(user).history_.opened(frame->hd.stream_id);
   TunnelStream& stream = session_of(user).add(frame->hd.stream_id);
   (void)nghttp2_session_set_stream_user_data(raw, frame->hd.stream_id, &stream);
   return 0;
@@ -62,12 +75,20 @@ int TunnelCallbacks::header(nghttp2_session* raw, const nghttp2_frame* frame, co
   return 0;
 }
 
+// nghttp2 would leave the field out and go on.
+int TunnelCallbacks::invalid_header(nghttp2_session* raw, const nghttp2_frame* frame, const uint8_t*, size_t,
+                                    const uint8_t*, size_t, uint8_t, void*) {
+  TunnelStream* stream = stream_of(raw, frame->hd.stream_id);
+  if (stream != nullptr && !stream->responded_) stream->head_.malformed = true;
+  return 0;
+}
+
 int TunnelCallbacks::begin_frame(nghttp2_session* raw, const nghttp2_frame_hd* head, void* user) {
   TunnelSession& session = session_of(user);
   bool allowed = true;
   switch (head->type) {
-    case NGHTTP2_HEADERS:
-    case NGHTTP2_CONTINUATION: break;  // bounded by streams and by continuations_max
+    case NGHTTP2_HEADERS: break;  // bounded by streams
+    case NGHTTP2_CONTINUATION: allowed = ++session.continuations_ <= continuations_max; break;
     case NGHTTP2_RST_STREAM: {
       // A flow that was answered may end so, ten thousand at once when their program is killed; one that was not made
       // us work for nothing.
@@ -84,6 +105,10 @@ int TunnelCallbacks::begin_frame(nghttp2_session* raw, const nghttp2_frame_hd* h
     default: allowed = session.idle_frames_.take(); break;
   }
   if (!allowed) session.over_budget_ = true;
+  if (head->type != NGHTTP2_CONTINUATION) session.continuations_ = 0;
+  const bool opens_or_fills = head->type == NGHTTP2_HEADERS || head->type == NGHTTP2_DATA;
+  if (opens_or_fills && session.violation_ == 0)
+    session.violation_ = look_at_gone(session.history_.fate(head->stream_id));
   return 0;
 }
 
@@ -93,10 +118,7 @@ int TunnelCallbacks::frame_received(nghttp2_session* raw, const nghttp2_frame* f
   if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
     uint64_t number = 0;
     std::memcpy(&number, frame->ping.opaque_data, sizeof number);
-    if (number != 0 && number == session.ping_number_) {
-      session.round_trip_ = session.now_ - session.ping_sent_;
-      session.ping_number_ = 0;
-    }
+    session.round_trip_.answered(number, session.now_);
   }
   TunnelStream* stream = frame->hd.stream_id == 0 ? nullptr : stream_of(raw, frame->hd.stream_id);
   if (stream == nullptr) return 0;
@@ -111,6 +133,7 @@ int TunnelCallbacks::frame_received(nghttp2_session* raw, const nghttp2_frame* f
       stream->responded_ = true;
     }
   }
+  if (frame->hd.type == NGHTTP2_RST_STREAM) stream->reset_by_peer_ = true;
   const bool carries_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
   if (carries_end && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->remote_ended_ = true;
   session.changed(*stream);
@@ -153,6 +176,7 @@ int TunnelCallbacks::stream_closed(nghttp2_session* raw, int32_t id, uint32_t co
   TunnelSession& session = session_of(user);
   TunnelStream* stream = stream_of(raw, id);
   if (stream == nullptr) return 0;
+  if (stream->remote_ended_ || stream->reset_by_peer_) session.history_.ended(id);
   (void)nghttp2_session_set_stream_user_data(raw, id, nullptr);
   stream->closed_ = true;
   // After its END_STREAM a peer may say that it wants nothing more (RFC 9113 section 8.1): no accident.
@@ -194,6 +218,7 @@ const nghttp2_session_callbacks* TunnelCallbacks::table() {
     SLUICE_ASSERT(nghttp2_session_callbacks_new(&table) == 0);
     nghttp2_session_callbacks_set_on_begin_headers_callback(table, begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(table, header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(table, invalid_header);
     nghttp2_session_callbacks_set_on_begin_frame_callback(table, begin_frame);
     nghttp2_session_callbacks_set_on_frame_recv_callback(table, frame_received);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, data);
@@ -213,7 +238,8 @@ const nghttp2_option* TunnelCallbacks::options() {
     nghttp2_option_set_no_closed_streams(options, 1);  // they would be kept for a priority tree that nobody uses
     nghttp2_option_set_max_outbound_ack(options, acknowledgements_max);
     nghttp2_option_set_max_settings(options, settings_entries_max);
-    nghttp2_option_set_max_continuations(options, continuations_max);
+    // It would count calls of mem_recv, not frames: a CONTINUATION that comes in pieces would be many.
+    nghttp2_option_set_max_continuations(options, std::numeric_limits<size_t>::max());
     // We count resets ourselves, in both directions, and say ENHANCE_YOUR_CALM.
     nghttp2_option_set_stream_reset_rate_limit(options, uint64_t{1} << 40, uint64_t{1} << 40);
     return options;

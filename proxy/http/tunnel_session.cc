@@ -47,8 +47,7 @@ TunnelSession::TunnelSession(const Options& options, base::Time now)
       last_heard_(now),
       idle_frames_(idle_frames_burst_max, idle_frames_per_second, now),
       resets_(resets_burst_max, resets_per_second, now),
-      connection_window_(connection_window_bytes),
-      connection_looked_at_(now) {
+      connection_window_(connection_window_bytes, connection_window_bytes_max, now) {
   const auto make = role_ == Role::kServer ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
   SLUICE_ASSERT(make(&session_, TunnelCallbacks::table(), this, TunnelCallbacks::options()) == 0);
   submit_settings(options);
@@ -74,7 +73,7 @@ void TunnelSession::submit_settings(const Options& options) {
     entries.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
   }
   SLUICE_ASSERT(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), entries.size()) == 0);
-  SLUICE_ASSERT(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, connection_window_) == 0);
+  SLUICE_ASSERT(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, connection_window_bytes) == 0);
   ping(now_);  // the first measure of the round trip
 }
 
@@ -93,7 +92,7 @@ void TunnelSession::receive(base::ByteView bytes, base::Time now) {
   }
   after_nghttp2();
   give_connection_window();
-  if (round_trip_ && now - ping_sent_ >= round_trip_every) ping(now);
+  if (round_trip_.measured() && round_trip_.age(now) >= round_trip_every) ping(now);
 }
 
 base::ByteView TunnelSession::output() {
@@ -112,6 +111,10 @@ bool TunnelSession::finished() const {
 
 void TunnelSession::after_nghttp2() {
   if (over_budget_ && refusal_ == nullptr) refuse_because("more resets or empty frames than the tunnel needs");
+  if (violation_ != 0 && !broken_) {
+    broken_ = true;
+    (void)nghttp2_session_terminate_session(session_, violation_);
+  }
   for (size_t i = 0; i < to_settle_.size(); ++i) {
     if (to_settle_[i] != nullptr) settle(*to_settle_[i]);
   }
@@ -131,9 +134,7 @@ void TunnelSession::dispatch() {
 // ---- streams
 
 TunnelStream& TunnelSession::add(int32_t id) {
-  auto* stream = new TunnelStream(*this, id);  // freed by remove()
-  stream->window_ = stream_window_bytes;
-  stream->window_looked_at_ = now_;
+  auto* stream = new TunnelStream(*this, id, now_);  // freed by remove()
   stream->next_ = first_;
   if (first_ != nullptr) first_->previous_ = stream;
   first_ = stream;
@@ -176,12 +177,10 @@ TunnelStream* TunnelSession::take_request() {
   while (requests_taken_ < requests_.size()) {
     TunnelStream* stream = requests_[requests_taken_++];
     if (stream == nullptr) continue;
-    if (stream->head_.too_large || stream->head_.method != "CONNECT") {
-      stream->respond(stream->head_.too_large ? 431 : 405, {{"allow", "CONNECT"}}, true);
-      stream->release(false);
-      continue;
-    }
-    return stream;
+    const Head& head = stream->head_;
+    if (!head.too_large && !head.malformed && head.method == "CONNECT") return stream;
+    stream->respond(head.too_large ? 431 : head.malformed ? 400 : 405, {{"allow", "CONNECT"}}, true);
+    stream->release(false);
   }
   requests_.clear();
   requests_taken_ = 0;
@@ -232,10 +231,9 @@ void TunnelSession::refuse_because(const char* why) {
 }
 
 void TunnelSession::ping(base::Time now) {
-  ping_sent_ = now;
-  ++ping_number_;
+  const uint64_t number = round_trip_.begin(now);
   uint8_t opaque[8];
-  std::memcpy(opaque, &ping_number_, sizeof opaque);
+  std::memcpy(opaque, &number, sizeof opaque);
   (void)nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, opaque);
 }
 
@@ -245,31 +243,17 @@ void TunnelSession::give_connection_window() {
   if (connection_unread_ == 0 || received_bytes_ > received_bytes_max) return;
   const size_t bytes = std::exchange(connection_unread_, 0);
   (void)nghttp2_session_consume_connection(session_, bytes);
-  connection_consumed_ += bytes;
-  if (connection_consumed_ < static_cast<size_t>(connection_window_) / 2) return;
-  const base::Duration round_trip = std::max(round_trip_.value_or(round_trip_min), round_trip_min);
-  if (connection_window_ < connection_window_bytes_max && now_ - connection_looked_at_ <= 2 * round_trip) {
-    connection_window_ *= 2;
-    (void)nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, connection_window_);
+  if (connection_window_.consume(bytes, now_, round_trip_.value().value_or(round_trip_min))) {
+    (void)nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, connection_window_.bytes());
   }
-  connection_consumed_ = 0;
-  connection_looked_at_ = now_;
 }
 
-// Half a window within two round trips: the window is what holds the peer back, so it doubles. A reader that stalls
-// never gets there.
 void TunnelSession::credit(TunnelStream& stream, uint32_t bytes) {
   if (stream.closed_ || stream.remote_ended_) return;
   (void)nghttp2_session_consume_stream(session_, stream.id_, bytes);
-  stream.consumed_ += bytes;
-  if (stream.consumed_ < static_cast<uint32_t>(stream.window_) / 2) return;
-  const base::Duration round_trip = std::max(round_trip_.value_or(round_trip_min), round_trip_min);
-  if (stream.window_ < stream_window_bytes_max && now_ - stream.window_looked_at_ <= 2 * round_trip) {
-    stream.window_ *= 2;
-    (void)nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id_, stream.window_);
+  if (stream.window_.consume(bytes, now_, round_trip_.value().value_or(round_trip_min))) {
+    (void)nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id_, stream.window_.bytes());
   }
-  stream.consumed_ = 0;
-  stream.window_looked_at_ = now_;
 }
 
 void TunnelSession::resume(TunnelStream& stream) {

@@ -15,6 +15,9 @@
 
 #include "proxy/base/time.h"
 #include "proxy/http/frame_budget.h"
+#include "proxy/http/receive_window.h"
+#include "proxy/http/round_trip.h"
+#include "proxy/http/stream_history.h"
 #include "proxy/http/tunnel_stream.h"
 
 struct nghttp2_session;
@@ -59,7 +62,7 @@ class TunnelSession {
   bool draining() const { return goaway_received_; }     // the peer said GOAWAY
   size_t streams() const { return streams_; }            // open, or not yet released
   base::Time last_heard() const { return last_heard_; }  // when a byte came
-  std::optional<base::Duration> round_trip() const { return round_trip_; }
+  std::optional<base::Duration> round_trip() const { return round_trip_.value(); }
   const char* refusal() const { return refusal_; }  // why refuse() was called; null if it was not
 
  private:
@@ -86,8 +89,11 @@ class TunnelSession {
   base::Time last_heard_;
   FrameBudget idle_frames_;
   FrameBudget resets_;
+  StreamHistory history_;     // server: of the client's streams
+  size_t continuations_ = 0;  // behind the last HEADERS
   const char* refusal_ = nullptr;
   bool over_budget_ = false;
+  uint32_t violation_ = 0;  // code of the rule that the peer broke, where nghttp2 does not look
   bool goaway_received_ = false;
   bool goaway_sent_ = false;
   bool broken_ = false;  // nothing more is read
@@ -102,14 +108,9 @@ class TunnelSession {
 
   size_t received_bytes_ = 0;     // waiting in streams
   size_t connection_unread_ = 0;  // received, the peer's connection window not yet opened again
-  int32_t connection_window_ = 0;
-  size_t connection_consumed_ = 0;
-  base::Time connection_looked_at_;
+  ReceiveWindow connection_window_;
   size_t unsent_bytes_ = 0;  // of all streams
-
-  uint64_t ping_number_ = 0;  // of the ping that is on its way; 0 = none
-  base::Time ping_sent_{};
-  std::optional<base::Duration> round_trip_;
+  RoundTrip round_trip_;
 };
 
 }  // namespace sluice::http

@@ -6,6 +6,7 @@
 
 #include "proxy/base/chunk.h"
 #include "proxy/base/time.h"
+#include "proxy/http/receive_window.h"
 #include "proxy/wire/http1_fields.h"
 
 namespace sluice::http {
@@ -32,6 +33,7 @@ struct Head {
   int status = 0;
   wire::Fields fields;     // without pseudo-headers
   bool too_large = false;  // `fields` are cut
+  bool malformed = false;  // a field has characters that none may have
 };
 
 // Belongs to its session, from HEADERS until both directions have ended and its user has released it. Same thread as
@@ -68,7 +70,8 @@ class TunnelStream {
  private:
   friend class TunnelSession;
   friend struct TunnelCallbacks;
-  TunnelStream(TunnelSession& session, int32_t id) : session_(session), id_(id) {}
+  TunnelStream(TunnelSession& session, int32_t id, base::Time now)
+      : session_(session), id_(id), window_(stream_window_bytes, stream_window_bytes_max, now) {}
 
   TunnelSession& session_;
   int32_t id_;
@@ -80,9 +83,7 @@ class TunnelStream {
   base::Chunk received_;
   base::Chunk unsent_;
   uint32_t uncredited_ = 0;  // read by the user, not yet passed on
-  uint32_t consumed_ = 0;    // since the window was last looked at
-  int32_t window_ = 0;       // ours
-  base::Time window_looked_at_{};
+  ReceiveWindow window_;
   uint32_t changed_at_ = 0;  // place in the session's list of changes + 1; 0 = not in it
   bool deferred_ = false;    // nghttp2 waits for resume
   bool requested_ = false;   // server: the whole head is there
@@ -92,6 +93,7 @@ class TunnelStream {
   bool end_sent_ = false;
   bool blocked_ = false;  // the user wants to hear of room
   bool reset_ = false;
+  bool reset_by_peer_ = false;
   bool closed_ = false;  // nghttp2 has forgotten it
   bool released_ = false;
 };

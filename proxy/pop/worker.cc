@@ -121,6 +121,8 @@ void Worker::stop_listening() {
     listeners_.clear();
     introducer_->drain();
     tunnels_->drain();
+    // From the end: a flow that ends at once is replaced by one that has been visited.
+    for (size_t i = flows_.size(); i-- > 0;) flows_[i]->drain();
   });
 }
 
@@ -370,7 +372,7 @@ void Worker::end_turn() {
 void Worker::on_timer() {}  // the turn's end tries again
 
 void Worker::rewrite_open_records() {
-  for (const auto& flow : flows_) flow->rewrite_record();
+  for (const auto& flow : flows_) flow->rewrite_records();
   if (pages_) pages_->rewrite();
 }
 

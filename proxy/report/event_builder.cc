@@ -73,6 +73,15 @@ const char* tls_version_name(uint16_t version) {
   }
 }
 
+const char* http_version_name(flow::HttpVersion version) {
+  switch (version) {
+    case flow::HttpVersion::kHttp10: return "HTTP/1.0";
+    case flow::HttpVersion::kHttp11: return "HTTP/1.1";
+    case flow::HttpVersion::kHttp2: return "HTTP/2";
+  }
+  return "";
+}
+
 // The numbers are the same; a test compares them.
 template <class To, class From>
 To same(From value) {
@@ -200,7 +209,7 @@ void EventBuilder::fill_page(const flow::Exchange& exchange, PageEvent& out) {
   set_text(exchange.referer, *out.mutable_referer());
   set_text(exchange.method, *out.mutable_method());
   out.set_status(static_cast<uint32_t>(exchange.status));
-  out.set_http_version(exchange.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1");
+  out.set_http_version(http_version_name(exchange.version));
   set_text(exchange.content_type, *out.mutable_content_type());
   set_text(exchange.user_agent, *out.mutable_useragent());
   const UserAgent agent = parse_user_agent(exchange.user_agent);

@@ -14,12 +14,6 @@ namespace {
 
 using HeadParse = Parse<RequestHead, Http1Error>;
 
-// Browsers send more than RFC 3986 allows ("|", "{", quotes), but never a fragment.
-bool is_target(std::string_view text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
-}
-
 std::optional<Http1Error> parse_request_line(std::string_view line, RequestHead& head) {
   const size_t first = line.find(' ');
   const size_t second = first == std::string_view::npos ? first : line.find(' ', first + 1);
@@ -37,6 +31,11 @@ std::optional<Http1Error> parse_request_line(std::string_view line, RequestHead&
 }
 
 }  // namespace
+
+bool is_target(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+}
 
 Parse<RequestHead, Http1Error> RequestHeadParser::feed(base::ByteView held) {
   const std::string_view text = base::as_text(held);

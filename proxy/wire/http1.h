@@ -35,6 +35,9 @@ class RequestHeadParser {
   RequestHead head_;
 };
 
+// Printable ASCII without a fragment: browsers send more than RFC 3986 allows ("|", "{", quotes), but never that.
+bool is_target(std::string_view text);
+
 enum class TargetForm : uint8_t {
   kAuthority,  // CONNECT example.com:443
   kAbsolute,   // GET http://example.com/path

@@ -61,6 +61,16 @@ const StageWay ways[] = {
        p.received(Side::kClient, "POST http://example.com/ HTTP/1.1\r\nHost: example.com\r\nContent-Length: 9\r\n\r\n");
        p.in(connected());
      }},
+    {"multiplexing",
+     [](Playbook& p) {
+       to_peeking(p);
+       p.received(Side::kClient, hello_for("example.com"));
+       Handshake agreed;
+       agreed.alpn = "h2";
+       p.in(OriginSecured{agreed, false, {}});
+       p.in(ClientSecured{agreed, true});
+       p.received(Side::kClient, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+     }},
     {"refusing", [](Playbook& p) { p.received(Side::kClient, "GET / HTTP/1.1\r\n\r\n"); }},
 };
 
@@ -81,6 +91,8 @@ std::vector<Input> every_input() {
   inputs.push_back(ClientSecured{});
   inputs.push_back(SpliceEnded{{}, CloseReason::kClientClosed});
   inputs.push_back(Resumed{});
+  inputs.push_back(Sent{Side::kClient});
+  inputs.push_back(Draining{});
   inputs.push_back(Tick{});
   inputs.push_back(Shutdown{CloseReason::kDrain, {}});
   inputs.push_back(PolicyChanged{std::make_shared<const Settings>(open_settings()), {}});
@@ -98,9 +110,12 @@ bool is_unexpected(const std::string& stage, const Input& input) {
   const bool tick = std::holds_alternative<Tick>(input);
   const bool bytes = std::holds_alternative<Received>(input) || std::holds_alternative<ReadEnded>(input) ||
                      std::holds_alternative<Reset>(input);
-  if (resumed) return stage != "relaying";
+  const bool relays = stage == "relaying" || stage == "multiplexing";
+  if (std::holds_alternative<Draining>(input)) return false;  // nothing to say about it
+  if (std::holds_alternative<Sent>(input)) return stage != "multiplexing" && stage != "refusing";
+  if (resumed) return !relays && stage != "refusing";
   if (secured && stage != "handshaking") {
-    return stage != "relaying" || std::holds_alternative<ClientSecured>(input);
+    return !relays || std::holds_alternative<ClientSecured>(input);
   }
   if (std::holds_alternative<Resolved>(input)) return true;  // a PoP's flow asks for no address
   if (stage == "greeting") return dial || splice;
@@ -110,7 +125,7 @@ bool is_unexpected(const std::string& stage, const Input& input) {
   if (stage == "peeking") return opened || auth || dial || splice;
   if (stage == "splicing") return opened || auth || dial || bytes;
   if (stage == "handshaking") return opened || auth || splice;
-  if (stage == "relaying") return opened || auth || splice;
+  if (relays) return opened || auth || splice;
   return opened || dial || splice;  // refusing
 }
 

@@ -192,7 +192,7 @@ TEST_CASE("a flow that is open when its name is blocked is closed, another goes 
 TEST_CASE("the page's style is the one its security policy names") {
   FlowRecord record;
   record.host = "<script>alert(1)</script>";
-  const std::string page = block_page(record, nullptr, "pop", {.accept = "text/html"});
+  const std::string page = write_http1(block_page(record, nullptr, "pop", "text/html"), false);
   CHECK(page.find("<script>") == std::string::npos);
   const size_t begin = page.find("<style>") + 7;
   const std::string style = page.substr(begin, page.find("</style>") - begin);

@@ -40,9 +40,13 @@ class Detour:
                 return
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
+    def connect(self):
+        """The other side of a new connection."""
+        return self._make(lambda: socket.create_connection(self.target))
+
     def _serve(self, sock):
         try:
-            other = self._make(lambda: socket.create_connection(self.target))
+            other = self.connect()
         except OSError:
             sock.close()
             return

@@ -61,7 +61,11 @@ class Tunnel:
     def __init__(self, address, tls_context, session=None):
         raw = socket.create_connection(address, timeout=wait.DEADLINE_SECONDS)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = tls_context.wrap_socket(raw, server_hostname="pop.test", session=session)
+        self.speak(tls_context.wrap_socket(raw, server_hostname="pop.test", session=session))
+
+    def speak(self, sock):
+        """Begins HTTP/2 on a connection."""
+        self.sock = sock
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
             header_encoding="utf-8", validate_outbound_headers=False))
         self.h2.initiate_connection()

@@ -47,6 +47,8 @@ inline std::string describe(const flow::Action& action) {
           return "hang_up";
         } else if constexpr (std::is_same_v<T, flow::Resume>) {
           return "resume";
+        } else if constexpr (std::is_same_v<T, flow::TellWhenSent>) {
+          return "tell_when_sent " + side_name(a.side);
         } else if constexpr (std::is_same_v<T, flow::SecureOrigin>) {
           return "secure origin " + a.host;
         } else if constexpr (std::is_same_v<T, flow::SecureClient>) {

@@ -3,33 +3,12 @@
 #include <string>
 
 #include "proxy/http/limits.h"
+#include "tests/unit/http/raw_frames.h"
 #include "tests/unit/http/session_pair.h"
 
 namespace sluice::http::test {
 
 namespace {
-
-constexpr uint8_t frame_data = 0, frame_headers = 1, frame_priority = 2, frame_rst = 3, frame_settings = 4,
-                  frame_ping = 6, frame_goaway = 7, frame_window = 8, frame_continuation = 9;
-constexpr uint32_t enhance_your_calm = 11, protocol_error = 1, flow_control_error = 3;
-
-std::string number32(uint32_t value) {
-  std::string out;
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
-  return out;
-}
-
-std::string frame(uint8_t type, uint8_t flags, uint32_t stream, const std::string& payload) {
-  std::string out = number32(static_cast<uint32_t>(payload.size())).substr(1);
-  out += static_cast<char>(type);
-  out += static_cast<char>(flags);
-  return out + number32(stream) + payload;
-}
-
-// Literal without indexing, names and values short.
-std::string field(const std::string& name, const std::string& value) {
-  return std::string(1, '\0') + static_cast<char>(name.size()) + name + static_cast<char>(value.size()) + value;
-}
 
 std::string connect_block() {
   return field(":method", "CONNECT") + field(":authority", "a.example:443");
@@ -216,6 +195,37 @@ TEST_CASE("more bytes than the window, a window that overflows, and no preface")
   while (!session.output().empty()) {
   }
   CHECK(session.finished());
+}
+
+TEST_CASE("a field that no field may be is refused, not left out") {
+  for (const std::string& value : {std::string(" v"), std::string("v\r\nw"), std::string("v\0", 2)}) {
+    Victim victim;
+    victim.send(frame(frame_headers, 4, 1, connect_block() + field("sluice-process", value)));
+    CHECK(victim.taken.empty());
+    CHECK(victim.session.streams() <= 1);
+    CHECK_FALSE(victim.goaway);
+  }
+}
+
+TEST_CASE("a CONTINUATION may come in pieces") {
+  Victim victim;
+  const std::string block = connect_block();
+  const std::string bytes = frame(frame_headers, 0, 1, block.substr(0, 5)) +
+                            frame(frame_continuation, 0, 1, block.substr(5, 5)) +
+                            frame(frame_continuation, 4, 1, block.substr(10));
+  for (const char byte : bytes) victim.send(std::string(1, byte));
+  CHECK(victim.taken.size() == 1);
+  CHECK_FALSE(victim.goaway);
+}
+
+TEST_CASE("frames of a stream that is gone, and numbers that were passed over") {
+  Victim ended;
+  ended.send(frame(frame_headers, 4, 1, connect_block()) + frame(frame_rst, 0, 1, number32(8)));
+  ended.send(frame(frame_headers, 4, 1, connect_block()));
+  CHECK(ended.goaway == stream_closed);
+  Victim skipped;
+  skipped.send(frame(frame_headers, 4, 5, connect_block()) + frame(frame_headers, 4, 3, connect_block()));
+  CHECK(skipped.goaway == protocol_error);
 }
 
 TEST_CASE("streams above the limit are refused, and other methods answered") {
