@@ -1,6 +1,7 @@
 #include "events/api/tail_stream.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "events/api/limits.h"
@@ -34,12 +35,14 @@ bool TailStream::next(const Write& write) {
   } else if (offset_ < live_from_) {
     if (!catch_up(out)) return false;
   } else {
+    std::this_thread::sleep_until(fed_ + tail_gather);
     {
       std::unique_lock lock(bell_->mutex);
       bell_->rung.wait_for(lock, tail_wait, [this] { return bell_->ringing; });
       bell_->ringing = false;
     }
     take_live(out);
+    if (!out.empty()) fed_ = Clock::now();
   }
   const auto now = Clock::now();
   if (out.empty() && now - spoke_ >= tail_heartbeat) {

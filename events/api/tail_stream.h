@@ -49,6 +49,7 @@ class TailStream : public Stream {
   uint64_t offset_ = 0;  // everything up to here was sent, if it matched
   bool ended_ = false;
   bool greeted_ = false;
+  std::chrono::steady_clock::time_point fed_{};  // when live events were last sent
   std::chrono::steady_clock::time_point spoke_ = std::chrono::steady_clock::now();
 };
 

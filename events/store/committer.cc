@@ -1,5 +1,7 @@
 #include "events/store/committer.h"
 
+#include <google/protobuf/arena.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -10,6 +12,7 @@
 
 #include "events/store/hot_column.h"
 #include "events/store/limits.h"
+#include "proxy/base/assert.h"
 
 namespace sluice::store {
 
@@ -317,14 +320,18 @@ void Committer::settle_open(const std::string& id, OpenChange& change) {
   ++counts_.opens;
 }
 
-std::vector<SharedRecord> Committer::committed_records(int64_t now_ms) const {
+// Without a copy: copying each record would cost the writer more than a viewer may.
+std::vector<SharedRecord> Committer::committed_records(int64_t now_ms, const std::shared_ptr<void>& items) const {
   std::vector<SharedRecord> records;
-  const auto add = [&](const events::v1::Record& record, uint64_t offset) {
-    auto stored = std::make_shared<v1::StoredRecord>();
+  const auto add = [&](const events::v1::Record& shared, uint64_t offset) {
+    auto& record = const_cast<events::v1::Record&>(shared);  // the batch's own, which nobody else reads any more
+    google::protobuf::Arena* arena = record.GetArena();
+    SLUICE_ASSERT(arena != nullptr);
+    auto* stored = google::protobuf::Arena::CreateMessage<v1::StoredRecord>(arena);
     stored->set_offset(offset);
-    *stored->mutable_record() = record;
-    if (record.has_page_event()) stored->mutable_record()->mutable_page_event()->set_ingested_time(now_ms);
-    records.push_back(std::move(stored));
+    if (record.has_page_event()) record.mutable_page_event()->set_ingested_time(now_ms);
+    stored->unsafe_arena_set_allocated_record(&record);
+    records.push_back(SharedRecord(items, stored));
   };
   for (const auto& [id, change] : group_.opens) {
     if (change.record != nullptr) add(*change.record->record, 0);

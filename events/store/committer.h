@@ -57,7 +57,8 @@ class Committer {
   base::Status commit(std::vector<WriteItem>& items, int64_t now_ms);
   // What the last commit did; records point into its items.
   const CommitCounts& counts() const { return counts_; }
-  std::vector<SharedRecord> committed_records(int64_t now_ms) const;
+  // Borrows the parsed records from their batches, which `items` owns.
+  std::vector<SharedRecord> committed_records(int64_t now_ms, const std::shared_ptr<void>& items) const;
 
   // Deletes the day files that ended before `before_ms`, and open events that began before it.
   base::Result<uint32_t> drop_before(int64_t before_ms, int64_t now_ms);

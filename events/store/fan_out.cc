@@ -12,19 +12,23 @@ class FanOut::Queue {
   Queue(uint32_t records_max, std::function<void()> ready, uint64_t start)
       : records_max_(records_max), ready_(std::move(ready)), next_offset_(start) {}
 
-  void push(const std::vector<SharedRecord>& records, uint64_t next_offset) {
+  // The list is shared by all queues: what a commit costs the writer does not grow by its records for each viewer.
+  void push(const std::shared_ptr<const std::vector<SharedRecord>>& records, uint64_t next_offset) {
     bool wake = false;
     {
       const std::lock_guard lock(mutex_);
       wake = !pending_;
       pending_ = true;
       next_offset_ = next_offset;
-      for (const SharedRecord& record : records) {
-        if (records_.size() >= records_max_) {  // the newest are worth most to someone who watches
-          records_.pop_front();
-          ++skipped_;
-        }
-        records_.push_back(record);
+      if (!records->empty()) parts_.push_back({records, 0});
+      records_ += records->size();
+      while (records_ > records_max_) {  // the newest are worth most to someone who watches
+        Part& oldest = parts_.front();
+        const size_t dropped = std::min(records_ - records_max_, oldest.records->size() - oldest.first);
+        oldest.first += dropped;
+        records_ -= dropped;
+        skipped_ += dropped;
+        if (oldest.first == oldest.records->size()) parts_.pop_front();
       }
     }
     if (wake && ready_) ready_();
@@ -39,22 +43,34 @@ class FanOut::Queue {
   }
 
   Subscription::Update take() {
-    const std::lock_guard lock(mutex_);
     Subscription::Update update;
-    update.records.assign(records_.begin(), records_.end());
-    records_.clear();
-    update.next_offset = next_offset_;
-    update.skipped = std::exchange(skipped_, 0);
-    update.ended = ended_;
-    pending_ = false;
+    std::deque<Part> parts;
+    {
+      const std::lock_guard lock(mutex_);
+      parts.swap(parts_);
+      records_ = 0;
+      update.next_offset = next_offset_;
+      update.skipped = std::exchange(skipped_, 0);
+      update.ended = ended_;
+      pending_ = false;
+    }
+    for (const Part& part : parts) {
+      const auto first = part.records->begin() + static_cast<ptrdiff_t>(part.first);
+      update.records.insert(update.records.end(), first, part.records->end());
+    }
     return update;
   }
 
  private:
+  struct Part {
+    std::shared_ptr<const std::vector<SharedRecord>> records;
+    size_t first;  // those before were dropped
+  };
   const uint32_t records_max_;
   const std::function<void()> ready_;
   std::mutex mutex_;
-  std::deque<SharedRecord> records_;
+  std::deque<Part> parts_;
+  size_t records_ = 0;  // in all parts
   uint64_t next_offset_;
   uint64_t skipped_ = 0;
   bool pending_ = false;
@@ -86,7 +102,7 @@ void FanOut::publish(const std::function<std::vector<SharedRecord>()>& build, ui
   const std::lock_guard lock(mutex_);
   next_offset_ = next_offset;
   if (queues_.empty()) return;
-  const std::vector<SharedRecord> records = build();
+  const auto records = std::make_shared<const std::vector<SharedRecord>>(build());
   for (const auto& queue : queues_) queue->push(records, next_offset);
 }
 

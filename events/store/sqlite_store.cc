@@ -161,9 +161,11 @@ void SqliteStore::commit_group(std::vector<WriteItem> group) {
     retry_at_ = Clock::now() + write_retry;
     return refuse(group, status.error().message);
   }
-  publish(now_ms);
-  for (WriteItem& item : group) {
-    std::visit([](auto& pending) { pending.done(std::move(pending.result)); }, item);
+  const auto items = std::make_shared<std::vector<WriteItem>>(std::move(group));
+  publish(now_ms, items);
+  for (WriteItem& item : *items) {
+    // Viewers may keep the items for a while, and must not keep what `done` holds.
+    std::visit([](auto& pending) { std::exchange(pending.done, nullptr)(std::move(pending.result)); }, item);
   }
 }
 
@@ -195,7 +197,7 @@ void SqliteStore::refuse(std::vector<WriteItem>& group, const std::string& why) 
   }
 }
 
-void SqliteStore::publish(int64_t now_ms) {
+void SqliteStore::publish(int64_t now_ms, const std::shared_ptr<void>& items) {
   view_.set_published(committer_->next_offset() - 1);
   bool again = false;
   {
@@ -212,7 +214,7 @@ void SqliteStore::publish(int64_t now_ms) {
   }
   note_state();
   if (again && options_.on_trouble) options_.on_trouble("the store can write again");
-  fan_out_.publish([&] { return committer_->committed_records(now_ms); }, committer_->next_offset() - 1);
+  fan_out_.publish([&] { return committer_->committed_records(now_ms, items); }, committer_->next_offset() - 1);
 }
 
 // Live subscribers have not seen what a failed commit left behind.

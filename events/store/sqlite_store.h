@@ -59,7 +59,7 @@ class SqliteStore : public EventStore {
   void commit_group(std::vector<WriteItem> group);
   base::Status recover();
   void refuse(std::vector<WriteItem>& group, const std::string& why);
-  void publish(int64_t now_ms);
+  void publish(int64_t now_ms, const std::shared_ptr<void>& items);
   void publish_recovered(uint64_t from_offset);
   bool post(std::function<void()> task);
   base::Status on_writer(std::function<base::Status(Committer&)> work);

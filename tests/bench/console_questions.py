@@ -1,9 +1,10 @@
 """How long the console's questions take, and what viewers of the live tail cost the ingest.
 
-  python3 -m tests.bench.console_questions questions --url http://127.0.0.1:8447 --token T [--range 24h]
+  python3 -m tests.bench.console_questions questions --url http://127.0.0.1:8447 --token T [--range 24h] [--pid PID]
   python3 -m tests.bench.console_questions viewers --bin build/release/bin --viewers 50 --rate 5000
 
-`questions` asks a running store, filled with ingest_bench for example. `viewers` starts a store of its own and feeds it
+`questions` asks a running store, filled with ingest_bench for example; with its process id it also says the CPU that an
+answer takes, which a busy machine disturbs less. `viewers` starts a store of its own and feeds it
 the same events twice, with and without viewers.
 """
 import argparse
@@ -13,8 +14,9 @@ import os
 import pathlib
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 
@@ -60,6 +62,11 @@ class Link:
         return time.monotonic() - started, answer.status, json.loads(text)
 
 
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def ask(options):
     link = Link(options.url, options.token)
     start = int(time.time() * 1000) - SPANS[options.range]
@@ -68,6 +75,7 @@ def ask(options):
     screen = 0.0
     for name, path, body in questions(start):
         times = []
+        before = cpu_seconds(options.pid) if options.pid else 0
         for _ in range(REPEATS):
             seconds, status, answer = link.post(path, body)
             if status != 200:
@@ -76,58 +84,78 @@ def ask(options):
         if name.endswith("no filter"):
             screen += times[0]
         partial = ", partial" if answer.get("partial") else ""
+        if options.pid:
+            partial = f"  {(cpu_seconds(options.pid) - before) / REPEATS * 1e3:7.1f}ms CPU" + partial
         print(f"{name:70} {times[0]:7.1f}ms {statistics.median(times):7.1f}ms{partial}", flush=True)
     print(f"{'first screen: histogram, facets and table one after the other':70} {screen:7.1f}ms")
 
 
+def writer_cpu(pid):
+    """CPU seconds of the thread that commits."""
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        if (task / "comm").read_text().strip() == "store-writer":
+            return float((task / "schedstat").read_text().split()[0]) / 1e9
+    raise SystemExit("the store has no thread store-writer")
+
+
 def feed(store, rate, seconds, producer):
-    """Feeds `rate` events a second; CPU seconds of the store for it, and the events."""
+    """Feeds `rate` events a second; CPU seconds of the writer, seconds until they were acknowledged, seconds in all."""
     from tests.support import events_feed
-    ticks = os.sysconf("SC_CLK_TCK")
-
-    def cpu():
-        fields = pathlib.Path(f"/proc/{store.program.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / ticks
-    before, started = cpu(), time.monotonic()
+    pid = store.program.process.pid
+    before, started, busy = writer_cpu(pid), time.monotonic(), 0.0
     for second in range(seconds):
+        began = time.monotonic()
         events_feed.feed(store, rate, producer=producer + second, minutes=1)
+        busy += time.monotonic() - began
         time.sleep(max(0.0, started + second + 1 - time.monotonic()))
-    return cpu() - before, time.monotonic() - started
+    return writer_cpu(pid) - before, busy, time.monotonic() - started
 
 
-def view(url, token, counts, number):
-    link = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=600)
-    link.request("GET", "/api/sluice/v1/events/tail?query=", headers={"Authorization": f"Bearer {token}"})
-    answer = link.getresponse()
-    try:
-        while True:
-            line = answer.fp.readline()
-            if not line:
-                return
-            counts[number] += line.startswith(b"data: {")
-    except (OSError, ValueError):
-        return
+VIEWER = r"""
+import socket, sys
+host, port, token, query, count = sys.argv[1:6]
+import selectors
+poll, seen = selectors.DefaultSelector(), [0] * int(count)
+for number in range(int(count)):
+    link = socket.create_connection((host, int(port)))
+    link.sendall(f"GET /api/sluice/v1/events/tail?query={query} HTTP/1.1\r\nHost: {host}\r\n"
+                 f"Authorization: Bearer {token}\r\n\r\n".encode())
+    poll.register(link, selectors.EVENT_READ, number)
+print("ready", flush=True)
+sys.stdin.close()
+while poll.get_map():
+    for key, _ in poll.select():
+        data = key.fileobj.recv(1 << 20)
+        if not data:
+            poll.unregister(key.fileobj)
+        seen[key.data] += data.count(b"data: {")
+print(min(seen), max(seen))
+"""
 
 
 def viewers(options):
-    os.environ["SLUICE_BIN"] = options.bin
+    os.environ["SLUICE_BIN"] = str(pathlib.Path(options.bin).resolve())
     from tests.support import web
     directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-viewers-"))
     store = web.WebStore(directory)
     store.start()
     try:
         token = store.token("read")
-        alone, alone_wall = feed(store, options.rate, options.seconds, 10_000)
-        counts = [0] * options.viewers
-        for number in range(options.viewers):
-            threading.Thread(target=view, args=(store.url, token, counts, number), daemon=True).start()
-        time.sleep(2)
-        watched, watched_wall = feed(store, options.rate, options.seconds, 20_000)
         events = options.rate * options.seconds
-        runs = (("no viewers", alone_wall, alone), (f"{options.viewers} viewers", watched_wall, watched))
-        for name, wall, cpu in runs:
-            print(f"{name:12} {events / wall:7.0f} events/s, {cpu / events * 1e6:6.1f} us CPU of the store for each")
-        print(f"viewers saw {min(counts)} to {max(counts)} of {events} events")
+        host, port = urllib.parse.urlsplit(store.url).netloc.split(":")
+        feed(store, options.rate, 2, 1_000)  # warm
+        alone = feed(store, options.rate, options.seconds, 10_000)
+        watching = subprocess.Popen(
+            [sys.executable, "-c", VIEWER, host, port, token, urllib.parse.quote(options.query), str(options.viewers)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        watching.stdout.readline()
+        watched = feed(store, options.rate, options.seconds, 20_000)
+        store.program.stop()
+        seen = watching.communicate()[0].split()
+        for name, (cpu, busy, wall) in (("no viewers", alone), (f"{options.viewers} viewers", watched)):
+            print(f"{name:12} {events / wall:7.0f} events/s, acknowledged in {busy / options.seconds * 1e3:6.0f} ms, "
+                  f"{cpu / events * 1e6:6.1f} us CPU of the writer for each")
+        print(f"viewers saw {seen[0]} to {seen[1]} of {events} events")
     finally:
         store.program.kill()
         shutil.rmtree(directory, ignore_errors=True)
@@ -139,12 +167,14 @@ def main():
     asking = commands.add_parser("questions")
     asking.add_argument("--url", required=True)
     asking.add_argument("--token", required=True)
+    asking.add_argument("--pid", type=int, help="of the store, to tell its CPU")
     asking.add_argument("--range", choices=SPANS, default="24h")
     watching = commands.add_parser("viewers")
     watching.add_argument("--bin", required=True)
     watching.add_argument("--viewers", type=int, default=50)
     watching.add_argument("--rate", type=int, default=5000)
     watching.add_argument("--seconds", type=int, default=10)
+    watching.add_argument("--query", default="", help="what the viewers ask for; empty: everything")
     options = parser.parse_args()
     ask(options) if options.command == "questions" else viewers(options)
 
