@@ -54,7 +54,7 @@ int run(const std::string& file, bool check) {
   const sigset_t signals = handled_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const report::GrpcThreads grpc;  // its threads leave the signals to us, too
-  ::umask(0077);  // the store's files are for this user only
+  ::umask(0077);                   // the store's files are for this user only
   std::signal(SIGPIPE, SIG_IGN);
   auto server = server::EventServer::start(std::move(config).value());
   if (!server.ok()) {
