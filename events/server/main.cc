@@ -41,7 +41,6 @@ void serve(server::EventServer& server) {
 }
 
 int run(const std::string& file, bool check) {
-  const report::GrpcThreads grpc;
   auto config = config::load_events_config(file);
   if (!config.ok()) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());
@@ -54,7 +53,8 @@ int run(const std::string& file, bool check) {
   config::set_up_log("sluice-events", config->message.log());
   const sigset_t signals = handled_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ::umask(0077);  // the store's files are for this user only
+  const report::GrpcThreads grpc;  // its threads leave the signals to us, too
+  ::umask(0077);                   // the store's files are for this user only
   std::signal(SIGPIPE, SIG_IGN);
   auto server = server::EventServer::start(std::move(config).value());
   if (!server.ok()) {

@@ -43,7 +43,9 @@ std::string refuse_rules(const CaptureRules& rules) {
   std::string text;
   for (const std::string& network : rules.spared_networks) {
     const auto cidr = base::Cidr::parse(network);
-    if (cidr) text += "    " + family_of(cidr->network()) + " daddr " + network + " return\n";
+    if (!cidr) continue;
+    const std::string there = "    " + family_of(cidr->network()) + " daddr " + network;
+    text += there + " ct state new log group " + std::to_string(quic_passed_log_group) + "\n" + there + " return\n";
   }
   return text + "    limit rate 50/second burst 100 packets log group " + std::to_string(quic_log_group) + "\n" +
          "    counter reject with icmpx admin-prohibited\n";

@@ -166,6 +166,10 @@ base::Status Client::start_worker() {
     capture_port_ = v4->port;
     if (auto status = worker_->watch_packets(); !status) return status.error();
     quic_ = worker_->can_judge_quic() ? QuicRules::kAsk : QuicRules::kRefuse;
+    if (!worker_->can_count_quic()) {
+      spdlog::warn(
+          "capture: the kernel counts no connections; QUIC that passes is recorded without bytes and duration");
+    }
   }
   runtime_ = *runtime;
   worker_->start();

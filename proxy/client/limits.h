@@ -39,6 +39,13 @@ constexpr uint32_t queued_packets_max = 1'024;
 constexpr base::Duration quic_line_pause{5'000};
 constexpr size_t quic_lines_remembered_max = 1'024;
 
+// QUIC connections that pass and whose bytes are waited for; above, a record ends when its connection begins.
+constexpr size_t datagram_flows_max = 4'096;
+// The kernel forgets a silent one when it comes to it, a minute late or more; who asks hears of it now.
+constexpr base::Duration datagram_look_every{5'000};
+// Their counters are written this often, as those of other long flows are.
+constexpr base::Duration datagram_update_every{60'000};
+
 // Names learned from DNS answers: programs keep addresses longer than the TTL says, but an address moves on in the end.
 constexpr base::Duration learned_name_min{600'000};
 constexpr base::Duration learned_name_max{86'400'000};
@@ -47,6 +54,7 @@ constexpr size_t learned_names_max = 16'384;  // addresses; about 3 MiB
 // Numbers under which the packet filter shows packets to this program: "sl" and "sm" as numbers nobody else uses.
 constexpr uint16_t dns_log_group = 0x736c;
 constexpr uint16_t quic_log_group = 0x736d;
+constexpr uint16_t quic_passed_log_group = 0x736e;
 constexpr uint16_t quic_queue = 0x736c;
 // Marks of packets and connections of UDP 443: "slp+" passes, "slp-" does not.
 constexpr uint32_t quic_passes_mark = 0x736c702b;

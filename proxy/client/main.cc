@@ -53,7 +53,6 @@ bool drain(client::Client& client, std::chrono::milliseconds drain) {
 }
 
 int run(const std::string& file, bool check) {
-  const report::GrpcThreads grpc;
   auto config = config::load_client_config(file);
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());
@@ -71,6 +70,7 @@ int run(const std::string& file, bool check) {
   config::set_up_log("sluice-client", config->message.log());
   const sigset_t signals = handled_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const report::GrpcThreads grpc;  // its threads leave the signals to us, too
   const std::chrono::milliseconds drain_time(config->message.timeouts().drain_ms());
   auto client = client::Client::start(std::move(*config));
   if (!client) {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netfilter/nfnetlink_log.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/client/kernel_connection.h"
 #include "proxy/client/limits.h"
 
 namespace sluice::client {
@@ -26,40 +28,23 @@ constexpr uint16_t log_packet = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET;
 constexpr uint16_t queue_config = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_CONFIG;
 constexpr uint16_t queue_packet = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET;
 constexpr uint16_t queue_verdict = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_VERDICT;
+constexpr uint16_t connection_get = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
+constexpr uint16_t connection_is = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW;
+constexpr uint16_t connection_gone = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
 
 template <class T>
 base::ByteView bytes_of(const T& value) {
   return {reinterpret_cast<const uint8_t*>(&value), sizeof value};
 }
 
-void add_attribute(std::vector<uint8_t>& to, uint16_t type, base::ByteView value) {
-  const nlattr head{static_cast<uint16_t>(NLA_HDRLEN + value.size()), type};
-  const base::ByteView head_bytes = bytes_of(head);
-  to.insert(to.end(), head_bytes.begin(), head_bytes.end());
-  to.insert(to.end(), value.begin(), value.end());
-  to.resize(NLA_ALIGN(to.size()));
-}
-
-// The value of an attribute; empty where it is absent.
-base::ByteView attribute(base::ByteView attributes, uint16_t type) {
-  while (attributes.size() >= NLA_HDRLEN) {
-    nlattr head{};
-    std::memcpy(&head, attributes.data(), sizeof head);
-    if (head.nla_len < NLA_HDRLEN || head.nla_len > attributes.size()) return {};
-    if ((head.nla_type & NLA_TYPE_MASK) == type) return attributes.subspan(NLA_HDRLEN, head.nla_len - NLA_HDRLEN);
-    attributes = attributes.subspan(std::min<size_t>(NLA_ALIGN(head.nla_len), attributes.size()));
-  }
-  return {};
-}
-
 std::vector<uint8_t> message(uint16_t type, uint16_t flags, uint32_t sequence, uint16_t number,
-                             base::ByteView attributes) {
+                             base::ByteView attributes, uint8_t family = AF_UNSPEC) {
   nlmsghdr head{};
   head.nlmsg_len = static_cast<uint32_t>(NLMSG_LENGTH(sizeof(nfgenmsg)) + attributes.size());
   head.nlmsg_type = type;
   head.nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
   head.nlmsg_seq = sequence;
-  const nfgenmsg about{AF_UNSPEC, NFNETLINK_V0, htons(number)};
+  const nfgenmsg about{family, NFNETLINK_V0, htons(number)};
   std::vector<uint8_t> all;
   for (const base::ByteView part : {bytes_of(head), bytes_of(about), attributes}) {
     all.insert(all.end(), part.begin(), part.end());
@@ -83,10 +68,10 @@ base::Result<std::unique_ptr<NetfilterSocket>> NetfilterSocket::open_log(net::Lo
   auto opened = open(loop, group, std::move(handler));
   if (!opened) return opened.error();
   std::vector<uint8_t> bind, mode;
-  add_attribute(bind, NFULA_CFG_CMD, bytes_of(nfulnl_msg_config_cmd{NFULNL_CFG_CMD_BIND}));
-  add_attribute(mode, NFULA_CFG_MODE,
-                bytes_of(nfulnl_msg_config_mode{htonl(shown_packet_bytes_max), NFULNL_COPY_PACKET, 0}));
-  add_attribute(mode, NFULA_CFG_QTHRESH, bytes_of(htonl(1)));  // each packet at once
+  add_netlink_attribute(bind, NFULA_CFG_CMD, bytes_of(nfulnl_msg_config_cmd{NFULNL_CFG_CMD_BIND}));
+  add_netlink_attribute(mode, NFULA_CFG_MODE,
+                        bytes_of(nfulnl_msg_config_mode{htonl(shown_packet_bytes_max), NFULNL_COPY_PACKET, 0}));
+  add_netlink_attribute(mode, NFULA_CFG_QTHRESH, bytes_of(htonl(1)));  // each packet at once
   for (const auto& attributes : {bind, mode}) {
     if (auto status = (*opened)->configure(log_config, attributes); !status) return status.error();
   }
@@ -100,12 +85,24 @@ base::Result<std::unique_ptr<NetfilterSocket>> NetfilterSocket::open_queue(net::
   auto opened = open(loop, queue, std::move(handler));
   if (!opened) return opened.error();
   std::vector<uint8_t> bind, mode;
-  add_attribute(bind, NFQA_CFG_CMD, bytes_of(nfqnl_msg_config_cmd{NFQNL_CFG_CMD_BIND, 0, htons(AF_UNSPEC)}));
-  add_attribute(mode, NFQA_CFG_PARAMS,
-                bytes_of(nfqnl_msg_config_params{htonl(shown_packet_bytes_max), NFQNL_COPY_PACKET}));
-  add_attribute(mode, NFQA_CFG_QUEUE_MAXLEN, bytes_of(htonl(queued_packets_max)));
+  add_netlink_attribute(bind, NFQA_CFG_CMD, bytes_of(nfqnl_msg_config_cmd{NFQNL_CFG_CMD_BIND, 0, htons(AF_UNSPEC)}));
+  add_netlink_attribute(mode, NFQA_CFG_PARAMS,
+                        bytes_of(nfqnl_msg_config_params{htonl(shown_packet_bytes_max), NFQNL_COPY_PACKET}));
+  add_netlink_attribute(mode, NFQA_CFG_QUEUE_MAXLEN, bytes_of(htonl(queued_packets_max)));
   for (const auto& attributes : {bind, mode}) {
     if (auto status = (*opened)->configure(queue_config, attributes); !status) return status.error();
+  }
+  if (!loop.watch((*opened)->fd_, **opened, net::kReadable)) return base::Error{"the kernel is out of watches"};
+  (*opened)->watched_ = true;
+  return opened;
+}
+
+base::Result<std::unique_ptr<NetfilterSocket>> NetfilterSocket::open_connections(net::Loop& loop, Handler handler) {
+  auto opened = open(loop, 0, std::move(handler));
+  if (!opened) return opened.error();
+  const int group = NFNLGRP_CONNTRACK_DESTROY;
+  if (::setsockopt((*opened)->fd_, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
+    return base::Error{std::string("the kernel does not tell of connections: ") + std::strerror(errno)};
   }
   if (!loop.watch((*opened)->fd_, **opened, net::kReadable)) return base::Error{"the kernel is out of watches"};
   (*opened)->watched_ = true;
@@ -163,23 +160,33 @@ void NetfilterSocket::read() {
 void NetfilterSocket::take(base::ByteView message) {
   nlmsghdr head{};
   std::memcpy(&head, message.data(), sizeof head);
-  const bool logged = head.nlmsg_type == log_packet;
-  if ((!logged && head.nlmsg_type != queue_packet) || message.size() < NLMSG_LENGTH(sizeof(nfgenmsg))) return;
+  if (message.size() < NLMSG_LENGTH(sizeof(nfgenmsg))) return;
   const base::ByteView attributes = message.subspan(NLMSG_LENGTH(sizeof(nfgenmsg)));
-  if (logged) return handler_(attribute(attributes, NFULA_PAYLOAD), 0);
+  if (head.nlmsg_type == log_packet) return handler_(netlink_attribute(attributes, NFULA_PAYLOAD), 0);
+  if (head.nlmsg_type == connection_is) return handler_(attributes, connection_open);
+  if (head.nlmsg_type == connection_gone) return handler_(attributes, connection_over);
+  if (head.nlmsg_type != queue_packet) return;
   nfqnl_msg_packet_hdr about{};
-  const base::ByteView value = attribute(attributes, NFQA_PACKET_HDR);
+  const base::ByteView value = netlink_attribute(attributes, NFQA_PACKET_HDR);
   if (value.size() < sizeof about) return;
   std::memcpy(&about, value.data(), sizeof about);
-  handler_(attribute(attributes, NFQA_PAYLOAD), ntohl(about.packet_id));
+  handler_(netlink_attribute(attributes, NFQA_PAYLOAD), ntohl(about.packet_id));
 }
 
 void NetfilterSocket::answer(uint32_t id, uint32_t mark) {
   std::vector<uint8_t> attributes;
-  add_attribute(attributes, NFQA_VERDICT_HDR, bytes_of(nfqnl_msg_verdict_hdr{htonl(NF_REPEAT), htonl(id)}));
-  add_attribute(attributes, NFQA_MARK, bytes_of(htonl(mark)));
+  add_netlink_attribute(attributes, NFQA_VERDICT_HDR, bytes_of(nfqnl_msg_verdict_hdr{htonl(NF_REPEAT), htonl(id)}));
+  add_netlink_attribute(attributes, NFQA_MARK, bytes_of(htonl(mark)));
   const auto verdict = message(queue_verdict, 0, ++sequence_, number_, attributes);
   (void)::send(fd_, verdict.data(), verdict.size(), 0);  // a packet that is gone already needs none
+}
+
+void NetfilterSocket::ask(const base::Endpoint& source, const base::Endpoint& destination) {
+  const uint8_t family = source.address.is_v4() ? AF_INET : AF_INET6;
+  const auto question =
+      message(connection_get, 0, ++sequence_, number_, attributes_of_connection(source, destination), family);
+  (void)::send(fd_, question.data(), question.size(), 0);
+  read();  // the kernel has answered when send() returns
 }
 
 }  // namespace sluice::client

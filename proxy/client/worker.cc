@@ -125,9 +125,11 @@ base::Result<base::Endpoint> Worker::listen_for_captured(const base::Endpoint& a
 
 base::Status Worker::watch_packets() {
   auto packets = PacketWatch::open(
-      loop, [this](const wire::UdpPacket& packet, PacketWatch::Quic quic) { return judge_quic(packet, quic); });
+      loop, [this](const wire::UdpPacket& packet, PacketWatch::Quic quic) { return judge_quic(packet, quic); },
+      [this](const KernelConnection& connection, bool over) { datagrams_->heard(connection, over); });
   if (!packets) return packets.error();
   packets_ = std::move(*packets);
+  datagrams_ = make_datagrams();
   return base::Unit{};
 }
 
@@ -173,6 +175,7 @@ void Worker::close_flows(flow::CloseReason reason) {
   loop.post([this, reason] {
     // From the end: a flow that ends at once is replaced by one that has been visited.
     for (size_t i = flows_.size(); i-- > 0;) flows_[i].driver->shutdown(reason);
+    if (datagrams_) datagrams_->end_all(reason);
   });
 }
 
@@ -188,6 +191,7 @@ void Worker::stop_and_join() {
   tunnel_.reset();
   network_.reset();
   packets_.reset();
+  datagrams_.reset();
   spool_.reset();  // flushes, and leaves the rest to the shipper
 }
 
@@ -216,13 +220,17 @@ void Worker::accept(int fd, const base::Endpoint& peer, const base::Endpoint& lo
   started.start(std::move(opened));
 }
 
-// The log and a number are all that is left of it: its program falls back to TCP, and that is recorded.
+// What passes has a record until the kernel forgets it; what is refused one line and one record, although its program
+// falls back to TCP.
 bool Worker::judge_quic(const wire::UdpPacket& packet, PacketWatch::Quic quic) {
+  if (datagrams_->holds(packet.source, packet.destination)) return true;
+  if (quic == PacketWatch::Quic::kAsked && !spool_->accepting()) return false;
   const base::WallTime wall = base::wall_now();
   flow::SteerFlow flow(steering_, packet.source, loop.now(), wall);  // for what every record of this client has
   flow::FlowRecord& record = flow.record();
   record.access_method = flow::AccessMethod::kTransparent;
   record.destination = packet.destination;
+  record.dialled = true;
   record.host = packets_->name_of(packet.destination.address);
   if (!record.host.empty()) record.host_source = flow::HostSource::kDns;
   if (record.host.empty()) record.host = packet.destination.address.unmapped().to_string();
@@ -230,16 +238,38 @@ bool Worker::judge_quic(const wire::UdpPacket& packet, PacketWatch::Quic quic) {
   note_process(process, record);
   flow::DatagramVerdict verdict = flow::judge_datagram(*steering_, record);
   if (quic == PacketWatch::Quic::kRefused && verdict.passes) {  // the packet filter could not know
-    record.action = flow::Verdict::kDrop;
-    verdict = {false, policy::Line::kQuicRefused};
+    verdict = flow::refuse_datagram(verdict.line, record);
+  } else if (quic == PacketWatch::Quic::kPassed && !verdict.passes) {
+    verdict = flow::pass_datagram(record);
   }
   (verdict.passes ? metrics_.quic_passed : metrics_.quic_refused).add();
-  if (verdict.line == policy::Line::kNone || !packets_->first_lately(packet)) return verdict.passes;
+  const bool silent = !record.recorded && verdict.line == policy::Line::kNone;
+  if (silent || !packets_->first_lately(packet)) return verdict.passes;
   begin_event(record);
-  record.close_reason = verdict.passes ? flow::CloseReason::kUnspecified : flow::CloseReason::kPolicyBlock;
+  flow::name_correlation(record);
+  if (!verdict.passes) record.close_reason = flow::CloseReason::kPolicyBlock;
   log_->decided(record, verdict.line, 0, process.uid, loop.now(), wall);
-  if (!verdict.passes) log_->closed(record, process.uid, loop.now(), wall);
+  if (verdict.passes && record.recorded) {
+    datagrams_->begin({record, process.uid});
+  } else {
+    if (record.recorded) write_record(record, flow::Record::State::kClosed);
+    log_->closed(record, process.uid, loop.now(), wall);
+  }
+  (void)spool_->flush();  // before the packet leaves; what the disk refuses now is tried again when the turn ends
   return verdict.passes;
+}
+
+std::unique_ptr<DatagramFlows> Worker::make_datagrams() {
+  DatagramFlows::Host host;
+  host.write = [this](flow::FlowRecord& record, flow::Record::State state) { write_record(record, state); };
+  host.ended = [this](const DatagramFlows::Flow& flow) {
+    metrics_.count_flow(flow.record, loop.now() - flow.record.started);
+    log_->closed(flow.record, flow.uid, loop.now(), base::wall_now());
+  };
+  if (packets_->can_count()) {
+    host.ask = [this](const auto& source, const auto& destination) { packets_->ask(source, destination); };
+  }
+  return std::make_unique<DatagramFlows>(loop, std::move(host));
 }
 
 // ---- what flows ask for
@@ -334,6 +364,7 @@ void Worker::on_timer() {}  // the turn's end tries again
 
 void Worker::rewrite_open_records() {
   for (const Flow& flow : flows_) flow.driver->rewrite_records();
+  if (datagrams_) datagrams_->rewrite();
 }
 
 }  // namespace sluice::client

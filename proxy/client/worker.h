@@ -12,6 +12,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/client/client_log.h"
+#include "proxy/client/datagram_flows.h"
 #include "proxy/client/metrics.h"
 #include "proxy/client/network_probe.h"
 #include "proxy/client/notifier.h"
@@ -52,6 +53,8 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
   base::Status watch_packets();
   // Whether QUIC packets can wait for a verdict; before start().
   bool can_judge_quic() const { return packets_ && packets_->can_ask(); }
+  // Whether the kernel counts the bytes of what passes.
+  bool can_count_quic() const { return packets_ && packets_->can_count(); }
 
   void start();
   // For new flows. The log's files are opened anew: somebody may have moved them.
@@ -86,6 +89,7 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
   void announce(drive::FlowDriver& driver, policy::Line line) override;
   void flow_ended(drive::FlowDriver& driver, flow::CloseReason reason, const drive::FlowTotals& totals) override;
 
+  std::unique_ptr<DatagramFlows> make_datagrams();
   bool judge_quic(const wire::UdpPacket& packet, PacketWatch::Quic quic);
   void on_tunnel_state() override;
   void settle();             // what new flows obey: the runtime, as things stand on this network
@@ -108,7 +112,8 @@ class Worker : public drive::FlowHost, private drive::TunnelWatcher, private net
   std::unique_ptr<report::EventBuilder> builder_;
   events::v1::PageEvent event_;                  // reused
   std::unique_ptr<NetworkProbe> network_;        // null: nothing is asked
-  std::unique_ptr<PacketWatch> packets_;         // null: no capture
+  std::unique_ptr<DatagramFlows> datagrams_;     // null: no capture
+  std::unique_ptr<PacketWatch> packets_;         // likewise
   std::unique_ptr<drive::TunnelClient> tunnel_;  // null: no PoP is configured; outlives the flows
   std::string tunnel_problem_;                   // as it was logged last; "" = the tunnel is up, or is tried first
   std::vector<std::unique_ptr<net::Listener>> listeners_;

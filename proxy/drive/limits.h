@@ -24,8 +24,6 @@ constexpr size_t pipes_idle_max = 64;
 // A pipe that moved less than this since its last wait goes back to the pool.
 constexpr size_t pipe_keep_bytes = copy_buffer_bytes;
 
-// Tunnels. Frames are gathered up to one TLS record.
-constexpr size_t tunnel_record_bytes = size_t{16} * 1024;
 // A tunnel with flows that hears nothing for this long asks with a PING; without an answer it is dead: in 6 s.
 constexpr base::Duration ping_after{4'000};
 constexpr base::Duration ping_answer{2'000};  // or four round trips

@@ -1,7 +1,6 @@
 #include "proxy/drive/tunnel.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <utility>
 
@@ -131,10 +130,10 @@ void Tunnel::receive() {
   loop_.soon(*this);  // other connections get their turn
 }
 
-// Small frames are gathered so that they leave in one TLS record.
+// Frames are gathered, so that small ones leave in one TLS record and the records of bulk in one write.
 void Tunnel::send() {
   if (connection_over_ || ended_ || !write_unsent()) return;
-  std::array<uint8_t, tunnel_record_bytes> record;
+  const std::span<uint8_t> batch = plain_;  // nobody needs what was read last any more
   size_t filled = 0;
   const auto flush = [&](base::ByteView bytes) {
     if (bytes.empty()) return true;
@@ -146,21 +145,17 @@ void Tunnel::send() {
   while (true) {
     const base::ByteView frame = connection_->writable() ? session_.output() : base::ByteView{};
     if (frame.empty()) break;
-    if (filled + frame.size() > record.size()) {
-      const bool sent = flush({record.data(), std::exchange(filled, 0)});
+    if (filled + frame.size() > batch.size()) {
+      const bool sent = flush({batch.data(), std::exchange(filled, 0)});
       if (!sent) {
         unsent_.append(frame);
         break;
       }
     }
-    if (frame.size() >= record.size() / 2 && filled == 0) {
-      if (!flush(frame)) break;
-      continue;
-    }
-    std::memcpy(record.data() + filled, frame.data(), frame.size());
+    std::memcpy(batch.data() + filled, frame.data(), frame.size());
     filled += frame.size();
   }
-  flush({record.data(), filled});
+  flush(batch.first(filled));
   session_.dispatch();  // streams that have room again
 }
 

@@ -5,6 +5,7 @@
 #include "proxy/base/assert.h"
 #include "proxy/base/text.h"
 #include "proxy/flow/input_name.h"
+#include "proxy/flow/steer_flow_verdict.h"
 
 namespace sluice::flow {
 
@@ -56,10 +57,7 @@ const char* SteerFlow::stage_name() const {
 void SteerContext::write_record(Record::State state) const {
   if (!record.recorded) return;
   record.begun = true;
-  if (record.correlation_id.empty()) {
-    record.correlation_id = (record.device ? record.device->id : "") + "/" + base::hex16(record.producer_id) + "-" +
-                            std::to_string(record.event_counter);
-  }
+  name_correlation(record);
   out.emplace_back(Record{state});
 }
 

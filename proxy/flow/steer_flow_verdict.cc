@@ -67,6 +67,19 @@ policy::SteerVerdict judge(const policy::Facts& facts, const SteerSettings& sett
   return verdict;
 }
 
+// True for a bypass: its own reason stays, only the path is another.
+bool go_direct(BypassReasonCode code, std::string_view reason, FlowRecord& record) {
+  record.primary = true;
+  record.bypass_mode = BypassMode::kDirect;
+  if (record.action == Verdict::kBypass) return true;
+  record.action = Verdict::kBypass;
+  record.recorded = true;
+  record.policy = reason;
+  record.bypass_reason_code = code;
+  record.bypass_reason = reason;
+  return false;
+}
+
 }  // namespace
 
 Route decide_route(const Way& way, policy::Protocol protocol, const SteerContext& context) {
@@ -86,31 +99,47 @@ DatagramVerdict judge_datagram(const SteerSettings& settings, FlowRecord& record
   const policy::SteerVerdict verdict = judge(facts, settings, record);
   if (verdict.path == policy::Path::kDirect) return {true, verdict.line};
   // What is not steered here need not fall back.
-  if (settings.on_network && verdict.line != policy::Line::kAppDropped) return {true, policy::Line::kNone};
-  // A bypass through the tunnel falls back to TCP as what is steered does.
+  if (settings.on_network && verdict.line != policy::Line::kAppDropped) {
+    go_direct(BypassReasonCode::kOnNetwork, "On network", record);
+    return {true, policy::Line::kNone};
+  }
+  return refuse_datagram(verdict.line, record);
+}
+
+// A bypass through the tunnel falls back to TCP as what is steered does. One that shall leave no trace leaves none
+// here.
+DatagramVerdict refuse_datagram(policy::Line line, FlowRecord& record) {
+  if (record.action == Verdict::kBypass && !record.recorded) return {false, policy::Line::kNone};
   record.action = Verdict::kDrop;
+  record.recorded = record.primary = true;
+  record.bypass_mode = BypassMode::kNone;
+  record.bypass_reason_code = BypassReasonCode::kUnspecified;
+  record.bypass_reason.clear();
   if (record.policy.empty()) {
     record.policy = "QUIC refused";
     record.policy_kind = PolicyKind::kProtocol;
   }
-  return {false, verdict.line == policy::Line::kAppDropped ? verdict.line : policy::Line::kQuicRefused};
+  return {false, line == policy::Line::kAppDropped ? line : policy::Line::kQuicRefused};
+}
+
+DatagramVerdict pass_datagram(FlowRecord& record) {
+  record.action = Verdict::kUnspecified;  // as the packet filter did, whatever its app's rule says
+  go_direct(BypassReasonCode::kDestination, "Network of an exception", record);
+  return {true, policy::Line::kException};
+}
+
+void name_correlation(FlowRecord& record) {
+  if (!record.correlation_id.empty()) return;
+  record.correlation_id = (record.device ? record.device->id : "") + "/" + base::hex16(record.producer_id) + "-" +
+                          std::to_string(record.event_counter);
 }
 
 void turn_direct(BypassReasonCode code, std::string_view reason, const SteerContext& context) {
-  FlowRecord& record = context.record;
-  const bool was_bypass = record.action == Verdict::kBypass;
-  record.primary = true;
-  record.bypass_mode = BypassMode::kDirect;
-  if (was_bypass) {  // its own reason stays, only the path is another
+  if (go_direct(code, reason, context.record)) {
     if (context.flow.line() == policy::Line::kAppTunnelled) context.flow.set_line(policy::Line::kAppDirect);
-    return;
+  } else {
+    context.flow.set_line(policy::Line::kNone);  // nothing is tunnelled
   }
-  record.action = Verdict::kBypass;
-  record.recorded = true;
-  record.policy = reason;
-  record.bypass_reason_code = code;
-  record.bypass_reason = reason;
-  context.flow.set_line(policy::Line::kNone);  // nothing is tunnelled
 }
 
 Metadata metadata_of(const FlowRecord& record) {

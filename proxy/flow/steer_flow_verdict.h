@@ -16,6 +16,12 @@ struct DatagramVerdict {
   policy::Line line = policy::Line::kNone;
 };
 DatagramVerdict judge_datagram(const SteerSettings& settings, FlowRecord& record);
+// Where the packet filter decided without asking, after judge_datagram(): it refused, or it passed the datagram on.
+DatagramVerdict refuse_datagram(policy::Line line, FlowRecord& record);
+DatagramVerdict pass_datagram(FlowRecord& record);
+
+// Gives the record, which has its event id, the name that the PoP's view of the flow has, too.
+void name_correlation(FlowRecord& record);
 
 // A flow that should have been tunnelled goes direct after all: the record says why, and becomes the only one.
 void turn_direct(BypassReasonCode code, std::string_view reason, const SteerContext& context);

@@ -37,7 +37,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
     print(udp.getsockname()[1])
     try:
         udp.send(bytes.fromhex("c3000000010869616d636c69656e74") + bytes(1185))
-        print("answered" if udp.recv(1500) else "empty")
+        print("answered" if udp.recv(1500) else "empty", flush=True)
     except TimeoutError:
         print("silent")
     except OSError:
@@ -64,6 +64,11 @@ def answer_dns(server, name, address):
     question, peer = server.recvfrom(512)
     record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + socket.inet_aton(address)
     server.sendto(question[:2] + struct.pack(">HHHHH", 0x8180, 1, 1, 0, 0) + question[12:] + record, peer)
+
+
+def echo_datagrams(server, count):
+    for _ in range(count):
+        server.sendto(*server.recvfrom(2048))
 
 
 @unittest.skipUnless(namespaces.available(), "needs root to make network namespaces")
@@ -107,7 +112,7 @@ class Capture(unittest.TestCase):
                         ["-C", site / "repository.git", "update-server-info"]):
             subprocess.run(["git", *map(str, command)], check=True, stdin=subprocess.DEVNULL)
 
-    def start_client(self, fail):
+    def start_client(self, fail, exceptions=(), **changes):
         type(self).clients += 1
         folder = self.directory / f"client{self.clients}"
         folder.mkdir()
@@ -115,8 +120,9 @@ class Capture(unittest.TestCase):
             "tenant": "default",
             "steering_configurations": [{"name": "default", "fail": fail, "exceptions": [
                 {"name": "Dropbox", "certificate_pinned_app": {"app": "Dropbox"}},
-                {"name": "Zoom", "certificate_pinned_app": {"app": "Zoom", "action": "block"}}]}]})
-        client = stack.Client(folder, host=self.client_host, policy="policy.yaml", capture={"mode": "redirect"})
+                {"name": "Zoom", "certificate_pinned_app": {"app": "Zoom", "action": "block"}}, *exceptions]}]})
+        client = stack.Client(folder, host=self.client_host, policy="policy.yaml", capture={"mode": "redirect"},
+                              **changes)
         client.start()
         self.addCleanup(lambda: client.program.running() and client.program.kill())
         client.program.wait_for_line("ready")
@@ -169,6 +175,38 @@ class Capture(unittest.TestCase):
         self.assertEqual({(record["process_name"], record["action"], record["dstport"]) for record in records},
                          {("surf", "drop", 443)})
         self.assertEqual([packet for packet in seen.packets() if packet.destination == (ORIGIN, 443)], [])
+        client.program.stop()
+
+    def test_quic_of_an_exception_passes_and_is_recorded(self):
+        folder = self.directory / "quic-store"
+        folder.mkdir()
+        store = stack.Store(folder, host=self.client_host)
+        store.start()
+        self.addCleanup(lambda: store.program.running() and store.program.stop())
+        client = self.start_client("open", [{"name": "Lab", "destinations": {"cidrs": [f"{ORIGIN}/32"]}}],
+                                   events={"address": store.ingest})
+        for timeout in ("nf_conntrack_udp_timeout", "nf_conntrack_udp_timeout_stream"):  # the kernel forgets soon
+            self.inside("sh", "-c", f"echo 2 > /proc/sys/net/netfilter/{timeout}")
+        with self.origin_host.inside():
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with server:
+            server.bind((ORIGIN, 443))
+            threading.Thread(target=echo_datagrams, args=(server, 2), daemon=True).start()
+            app = subprocess.Popen([*self.client_host.prefix, self.apps["surf"], "-c", QUIC, ORIGIN], text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"PYTHONHOME": "/usr"})
+            port, outcome = int(app.stdout.readline()), app.stdout.readline().strip()
+            client.wait_for_log(f"BypassAppMgr bypassing flow to exception host: {ORIGIN}, process: surf, "
+                                f"Dest IP: {ORIGIN}, Dest Port: 443")
+            app.communicate()
+        self.assertEqual(outcome, "answered")
+        event = store.wait_for_events(f"srcport eq {port} and state eq closed")[0]
+        self.assertEqual({name: event.get(name) for name in (
+            "action", "policy", "bypass_traffic", "bypass_mode", "bypass_layer", "bypass_reason_code", "process_name",
+            "dstip", "dstport", "primary", "close_reason", "client_bytes", "server_bytes")},
+            {"action": "bypass", "policy": "Lab", "bypass_traffic": "yes", "bypass_mode": "direct",
+             "bypass_layer": "client", "bypass_reason_code": "destination", "process_name": "surf", "dstip": ORIGIN,
+             "dstport": 443, "primary": "yes", "close_reason": "idle_timeout", "client_bytes": 1200,
+             "server_bytes": 1200})
         client.program.stop()
 
     def test_addresses_have_the_names_that_programs_looked_up(self):

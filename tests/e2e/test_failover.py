@@ -1,9 +1,11 @@
 """A steering client, two PoPs, a store and an origin as hosts; PoPs are killed, cut off, or cut off from the store. No
 record is lost or doubled, flows end with a reason, new ones soon find a way, and a closed policy leaks nothing."""
 import contextlib
+import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -161,6 +163,31 @@ class Failover(unittest.TestCase):
     def heal(self, device):
         self.hosts[device[0]].link(device[1], "up")
 
+    @contextlib.contextmanager
+    def silence(self):
+        """Every packet between the client and the PoPs vanishes, without a word to either."""
+        pops = ", ".join(near(index)[1] for index in range(len(POPS)))
+        rules = (f"table inet cut {{ chain out {{ type filter hook output priority 10; ip daddr {{ {pops} }} drop; }}; "
+                 f"chain in {{ type filter hook input priority 10; ip saddr {{ {pops} }} drop; }}; }}")
+        host = self.hosts["client"]
+        self.assertEqual(programs.run(["nft", rules], host=host).returncode, 0)
+        try:
+            yield
+        finally:
+            self.assertEqual(programs.run(["nft", "delete table inet cut"], host=host).returncode, 0)
+
+    def obey(self, fail):
+        """PoPs and client follow a policy that fails so."""
+        file = self.directory / "policy.yaml"
+        text = scenario.policy().replace("fail: closed", f"fail: {fail}")
+        if file.read_text() == text:
+            return
+        file.write_text(text)
+        seen = len(self.client.program.lines)
+        for proxy in self.proxies.values():
+            proxy.program.wait_for_line("reloaded", start=proxy.reload())
+        self.client.program.wait_for_line("policy .* applied", start=seen)
+
     # ---- tests
 
     def test_killed_in_the_middle(self):
@@ -212,6 +239,45 @@ class Failover(unittest.TestCase):
         self.assertEqual({event["observed_by"] for event in events}, {first})
         hosts = sorted(event["host"] for event in events)
         self.assertEqual(hosts, [f"kept-{number}.over.example" for number in range(5)])
+
+    def test_network_cut_for_a_while(self):
+        """SLUICE_CUT_SECONDS=60 for the whole minute."""
+        self.addCleanup(self.obey, "closed")
+        for fail in ("open", "closed"):
+            with self.subTest(fail):
+                self.obey(fail)
+                self.cut_for(fail, float(os.environ.get("SLUICE_CUT_SECONDS", "8")))
+
+    def cut_for(self, fail, seconds):
+        self.used()
+        tried = 0
+        with self.long_flow(f"long-{fail}.over.example") as slow:
+            with self.silence():
+                began = time.monotonic()
+                wait.until(lambda: self.client.metric("sluice_tunnel_up") == 0, "the tunnel to be known dead")
+                dead_after = time.monotonic() - began
+                slow.wait(wait.DEADLINE_SECONDS)
+                self.assertNotEqual(slow.returncode, 0)
+                while time.monotonic() < began + seconds or tried < 3:
+                    done = self.fetch(f"cut-{fail}-{tried}.over.example")
+                    self.assertEqual(done.stdout == "200", fail == "open", done.stderr)
+                    tried += 1
+            healed = time.monotonic()
+            self.fetch_soon(f"healed-{fail}.over.example", healed)
+            recovered = time.monotonic() - healed
+        self.assertLess(dead_after, 10)
+        print(f"cut for {seconds:.0f} s, fail {fail}: dead after {dead_after:.1f} s, {tried} flows meanwhile, "
+              f"a new flow {recovered:.1f} s after the end", file=sys.stderr)
+        event = self.store.wait_for_events(f"host eq long-{fail}.over.example and state eq closed", view="all")[0]
+        self.assertEqual(event["close_reason"], "tunnel_lost")
+        # Every flow of that time reaches the store, once, when there is a way again.
+        events = self.store.wait_for_events(f"host like cut-{fail}- and state eq closed", count=tried, seconds=90)
+        self.assertEqual(sorted(event["host"] for event in events),
+                         sorted(f"cut-{fail}-{number}.over.example" for number in range(tried)))
+        expected = ("bypass", "fail_open") if fail == "open" else ("block", "tunnel_lost")
+        for event in events:
+            reason = event["bypass_reason_code"] if fail == "open" else event["close_reason"]
+            self.assertEqual((event["action"], reason, event["origin"]), (*expected, "client"))
 
     def test_without_any_way_a_closed_policy_leaks_nothing(self):
         self.used()

@@ -239,7 +239,7 @@ class ClientTunnel(unittest.TestCase):
 
     def test_first_policy_comes_late_and_the_pop_decides_until_then(self):
         type(self).count += 1
-        pop = self.start_pop("pop-d", blocked=["bad.steer.test"])
+        pop = self.start_pop("pop-d", blocked=["late.steer.test"])
         folder = self.directory / f"client{self.count}"
         folder.mkdir()
         with socket.socket() as closed:
@@ -251,9 +251,9 @@ class ClientTunnel(unittest.TestCase):
             client.start()
             self.addCleanup(lambda: client.program.running() and client.program.stop())
             client.program.wait_for_line("tunnel up")
-            done = programs.run(["curl", "-sS", "--proxy", "http://%s:%d" % client.address, "https://bad.steer.test/"])
+            done = programs.run(["curl", "-sS", "--proxy", "http://%s:%d" % client.address, "https://late.steer.test/"])
         self.assertNotEqual(done.returncode, 0)
-        event = self.events("bad.steer.test", 1)["pop"]
+        event = self.events("late.steer.test", 1)["pop"]
         self.assertEqual((event["action"], event["policy"], event["device_id"]), ("block", "Block bad", "laptop-7"))
 
     def test_the_hello_arrives_as_it_was_sent(self):

@@ -30,13 +30,14 @@ TEST_CASE("QUIC of what is steered is refused so that it falls back; of a direct
     bool on_network;
     bool passes;
     Line line;
+    bool recorded = true;
   };
   for (const Row& row : {Row{"firefox", "www.example", "198.51.100.9", false, false, Line::kQuicRefused},
                          {"dropbox", "client.dropbox.com", "198.51.100.9", false, true, Line::kAppDirect},
                          {"zoom", "us04web.zoom.us", "198.51.100.9", false, false, Line::kAppDropped},
                          {"zoom", "us04web.zoom.us", "198.51.100.9", true, false, Line::kAppDropped},
                          {"firefox", "www.example", "198.51.100.9", true, true, Line::kNone},
-                         {"firefox", "quiet.example", "198.51.100.9", false, true, Line::kNone},
+                         {"firefox", "quiet.example", "198.51.100.9", false, true, Line::kNone, false},
                          {"firefox", "10.1.2.3", "10.1.2.3", false, true, Line::kPrivateAddress}}) {
     INFO(row.process << " to " << row.host);
     Play play(Mode::kWhole, policy_with("direct", "client"), row.process, std::nullopt, row.on_network);
@@ -47,7 +48,11 @@ TEST_CASE("QUIC of what is steered is refused so that it falls back; of a direct
         judge_datagram(settings_of(policy_with("direct", "client"), row.on_network), record);
     CHECK(verdict.passes == row.passes);
     CHECK(verdict.line == row.line);
-    if (!row.passes) CHECK(record.action == Verdict::kDrop);
+    CHECK(record.action == (row.passes ? Verdict::kBypass : Verdict::kDrop));
+    CHECK(record.recorded == row.recorded);
+    CHECK(record.primary);
+    CHECK(record.bypass_mode == (row.passes ? BypassMode::kDirect : BypassMode::kNone));
+    CHECK((record.bypass_reason_code == BypassReasonCode::kOnNetwork) == (row.on_network && row.passes));
   }
   // What goes through the tunnel goes there as TCP.
   Play tunnelled(Mode::kWhole, policy_with("tunnel", "client"));
@@ -55,6 +60,17 @@ TEST_CASE("QUIC of what is steered is refused so that it falls back; of a direct
   record.host = "client.dropbox.com";
   record.destination = *base::Endpoint::parse("198.51.100.9:443");
   CHECK(judge_datagram(settings_of(policy_with("tunnel", "client"), false), record).line == Line::kQuicRefused);
+  CHECK((record.action == Verdict::kDrop && record.recorded && record.primary));
+  CHECK(record.bypass_reason_code == BypassReasonCode::kUnspecified);
+  // Where the packet filter cannot ask it decides by network alone; a bypass without a trace leaves none.
+  FlowRecord refused = tunnelled.record();
+  refused.action = Verdict::kBypass;
+  refused.recorded = false;
+  CHECK((refuse_datagram(Line::kNone, refused).line == Line::kNone && !refused.recorded));
+  FlowRecord passed = tunnelled.record();
+  passed.action = Verdict::kDrop;
+  CHECK(pass_datagram(passed).passes);
+  CHECK((passed.action == Verdict::kBypass && passed.bypass_reason_code == BypassReasonCode::kDestination));
 }
 
 TEST_CASE("a name is judged by the address that it has") {

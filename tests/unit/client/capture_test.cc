@@ -26,7 +26,9 @@ TEST_CASE("the table of a capture: own traffic and this machine first, then the 
       "    meta l4proto != udp return\n"
       "    udp dport != 443 return\n";
   const std::string refuse =
+      "    ip daddr 203.0.113.0/24 ct state new log group 29550\n"
       "    ip daddr 203.0.113.0/24 return\n"
+      "    ip6 daddr 2001:db8:1::/48 ct state new log group 29550\n"
       "    ip6 daddr 2001:db8:1::/48 return\n"
       "    limit rate 50/second burst 100 packets log group 29549\n"
       "    counter reject with icmpx admin-prohibited\n";

@@ -68,15 +68,19 @@ void judge_connections() {
   net::Loop loop;
   std::mutex mutex;
   std::vector<std::string> judged;
-  auto watch = PacketWatch::open(loop, [&](const wire::UdpPacket& packet, PacketWatch::Quic quic) {
-    const std::lock_guard lock(mutex);
-    judged.push_back(packet.source.to_string() + " " + packet.destination.to_string());
-    CHECK(quic == PacketWatch::Quic::kAsked);
-    return packet.source.port == 4001;
-  });
+  auto watch = PacketWatch::open(
+      loop,
+      [&](const wire::UdpPacket& packet, PacketWatch::Quic quic) {
+        const std::lock_guard lock(mutex);
+        judged.push_back(packet.source.to_string() + " " + packet.destination.to_string());
+        CHECK(quic == PacketWatch::Quic::kAsked);
+        return packet.source.port == 4001;
+      },
+      [](const KernelConnection&, bool) {});
   REQUIRE(watch.ok());
   REQUIRE((*watch)->can_ask());
-  auto second = PacketWatch::open(loop, [](const wire::UdpPacket&, PacketWatch::Quic) { return false; });
+  auto second = PacketWatch::open(
+      loop, [](const wire::UdpPacket&, PacketWatch::Quic) { return false; }, [](const KernelConnection&, bool) {});
   CHECK_FALSE(second.ok());  // a number has one owner
   std::thread turning([&loop] { loop.run(); });
   {
