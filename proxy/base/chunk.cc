@@ -32,8 +32,14 @@ Chunk& Chunk::operator=(Chunk&& other) noexcept {
 void Chunk::append(ByteView bytes) {
   if (bytes.empty()) return;
   SLUICE_ASSERT(bytes.size() <= chunk_bytes_max && size() + bytes.size() <= chunk_bytes_max);
-  if (bytes.size() > capacity_ - end_) {
-    const size_t needed = size() + bytes.size();
+  const size_t needed = size() + bytes.size();
+  if (bytes.size() > capacity_ - end_ && needed <= capacity_ / 2) {
+    // At least half of the block is behind us, so moving costs no more than what was consumed; growing instead would
+    // let a queue that is never quite empty take as much memory as ever went through it.
+    std::memmove(block_, block_ + begin_, size());
+    end_ -= begin_;
+    begin_ = 0;
+  } else if (bytes.size() > capacity_ - end_) {
     const size_t capacity = block_ == nullptr ? needed : std::max(needed, size_t{capacity_} * 2);
     auto* block = static_cast<uint8_t*>(std::malloc(capacity));
     SLUICE_ASSERT(block != nullptr);

@@ -12,6 +12,17 @@ namespace sluice::flow {
 using http::Http2Code;
 using http::Http2Session;
 
+namespace {
+
+// Of a request whose origin went without an answer: by itself, or because what it said breaks HTTP/2.
+Refused lost(CloseReason reason) {
+  constexpr int bad_gateway = 502;
+  if (reason == CloseReason::kMessageRejected) return {reason, bad_gateway, "The origin breaks the rules of HTTP/2."};
+  return {reason, 0, "The origin closed the connection without an answer."};
+}
+
+}  // namespace
+
 void Multiplexing::reach_origin(MuxStream& stream, const StageContext& context) {
   waiting_.push_back(stream.id);
   switch (leg_) {
@@ -154,7 +165,7 @@ void Multiplexing::origin_gone(CloseReason reason, const StageContext& context) 
     } else if (stream->response_begun) {
       give_up(*stream, Http2Code::kInternalError, reason, context);
     } else if (!try_again(*stream, context)) {
-      refuse(*stream, {reason, 0, "The origin closed the connection without an answer."}, context);
+      refuse(*stream, lost(reason), context);
     }
   }
   if (!waiting_.empty() && leg_ == OriginLeg::kNone) open_leg(context);

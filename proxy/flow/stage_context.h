@@ -18,7 +18,7 @@ struct StageContext {
   FlowRecord& record;
   base::Time now;
   Outbox& out;
-  bool draining = false;                        // the PoP will end
+  bool draining = false;                          // the PoP will end
   std::shared_ptr<FlowRecord> exchange_record{};  // owns `record` where that is of one exchange among several
 
   void send(Side side, std::string_view text) const { out.emplace_back(Send{side, base::Chunk::copy_of(text)}); }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
+#include <list>
 #include <utility>
 
 #include "proxy/base/assert.h"
@@ -55,7 +55,7 @@ class Pairs {
   }
 
   std::vector<nghttp2_nv> list_;
-  std::deque<std::string> kept_;  // texts made here; the list points into them
+  std::list<std::string> kept_;  // texts made here; the list points into them
 };
 
 nghttp2_data_provider provider_of(Http2Stream& stream) {

@@ -75,14 +75,6 @@ int TunnelCallbacks::header(nghttp2_session* raw, const nghttp2_frame* frame, co
   return 0;
 }
 
-// nghttp2 would leave the field out and go on.
-int TunnelCallbacks::invalid_header(nghttp2_session* raw, const nghttp2_frame* frame, const uint8_t*, size_t,
-                                    const uint8_t*, size_t, uint8_t, void*) {
-  TunnelStream* stream = stream_of(raw, frame->hd.stream_id);
-  if (stream != nullptr && !stream->responded_) stream->head_.malformed = true;
-  return 0;
-}
-
 int TunnelCallbacks::begin_frame(nghttp2_session* raw, const nghttp2_frame_hd* head, void* user) {
   TunnelSession& session = session_of(user);
   bool allowed = true;
@@ -218,7 +210,6 @@ const nghttp2_session_callbacks* TunnelCallbacks::table() {
     SLUICE_ASSERT(nghttp2_session_callbacks_new(&table) == 0);
     nghttp2_session_callbacks_set_on_begin_headers_callback(table, begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(table, header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback(table, invalid_header);
     nghttp2_session_callbacks_set_on_begin_frame_callback(table, begin_frame);
     nghttp2_session_callbacks_set_on_frame_recv_callback(table, frame_received);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, data);

@@ -11,8 +11,6 @@ struct TunnelCallbacks {
   static int begin_headers(nghttp2_session* raw, const nghttp2_frame* frame, void* user);
   static int header(nghttp2_session* raw, const nghttp2_frame* frame, const uint8_t* name, size_t name_bytes,
                     const uint8_t* value, size_t value_bytes, uint8_t flags, void* user);
-  static int invalid_header(nghttp2_session* raw, const nghttp2_frame* frame, const uint8_t* name, size_t name_bytes,
-                            const uint8_t* value, size_t value_bytes, uint8_t flags, void* user);
   static int begin_frame(nghttp2_session* raw, const nghttp2_frame_hd* head, void* user);
   static int frame_received(nghttp2_session* raw, const nghttp2_frame* frame, void* user);
   static int data(nghttp2_session* raw, uint8_t flags, int32_t id, const uint8_t* bytes, size_t count, void* user);

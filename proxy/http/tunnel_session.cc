@@ -178,8 +178,8 @@ TunnelStream* TunnelSession::take_request() {
     TunnelStream* stream = requests_[requests_taken_++];
     if (stream == nullptr) continue;
     const Head& head = stream->head_;
-    if (!head.too_large && !head.malformed && head.method == "CONNECT") return stream;
-    stream->respond(head.too_large ? 431 : head.malformed ? 400 : 405, {{"allow", "CONNECT"}}, true);
+    if (!head.too_large && head.method == "CONNECT") return stream;
+    stream->respond(head.too_large ? 431 : 405, {{"allow", "CONNECT"}}, true);
     stream->release(false);
   }
   requests_.clear();

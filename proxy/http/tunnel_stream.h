@@ -33,7 +33,6 @@ struct Head {
   int status = 0;
   wire::Fields fields;     // without pseudo-headers
   bool too_large = false;  // `fields` are cut
-  bool malformed = false;  // a field has characters that none may have
 };
 
 // Belongs to its session, from HEADERS until both directions have ended and its user has released it. Same thread as

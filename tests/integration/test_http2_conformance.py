@@ -1,13 +1,15 @@
-"""RFC 9113 section by section, by raw frames over TLS to the tunnel listener: rows are one connection each."""
+"""RFC 9113 section by section, by raw frames over TLS: to the tunnel listener, and inside interception. Rows are one
+connection each."""
 import pathlib
 import socket
 import tempfile
 
-from tests.support import cases, h2_tunnel, origins, wait
-from tests.support.h2_frames import (ACK, CALM, CANCEL, COMPRESSION, CONTINUATION, DATA, END_HEADERS, END_STREAM,
-                                     FLOW_CONTROL, FRAME_SIZE, GOAWAY, HEADERS, PADDED, PING, PREFACE, PRIORITIZED,
-                                     PRIORITY, PROTOCOL, PUSH, RST, SETTINGS, STREAM_CLOSED, WINDOW, Raw, bomb, field,
-                                     fields, frame, headers, number, setting)
+from tests.integration.test_http2 import Http2Case
+from tests.support import cases, h2_tunnel, h2_web, origins
+from tests.support.h2_frames import (ACK, CANCEL, COMPRESSION, CONTINUATION, DATA, END_HEADERS, END_STREAM,
+                                     FLOW_CONTROL, FRAME_SIZE, GOAWAY, HEADERS, NO_ERROR, PADDED, PING, PREFACE,
+                                     PRIORITIZED, PRIORITY, PROTOCOL, PUSH, RST, SETTINGS, STREAM_CLOSED, WINDOW, Raw,
+                                     field, fields, frame, headers, number, setting)
 
 CONNECTION, STREAM, EITHER, GOES_ON, ANSWER = "connection error", "stream error", "either error", "goes on", "answer"
 
@@ -99,7 +101,8 @@ class Conformance(cases.StackCase):
                     self.assertTrue(raw.goaway == code or code in raw.resets.values(), (raw.goaway, raw.resets))
                     continue
                 self.assertIsNone(raw.goaway)
-                self.assertEqual(list(raw.resets.values()), [code] if what == STREAM else [], raw.frames)
+                errors = [reset for reset in raw.resets.values() if reset != NO_ERROR]  # that is an early answer's
+                self.assertEqual(errors, [code] if what == STREAM else [], raw.frames)
                 if what == ANSWER:
                     raw.until(lambda: raw.answered(1))
                 raw.send(headers(1001, block, 0))
@@ -143,8 +146,8 @@ class TunnelListener(Conformance):
         authority = field(":authority", f"echo.tunnel.test:{self.echo.port}")
         get = fields((":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", "a.example"))
         self.check(rows(self.block, [
-            ("8.2.1", "CR LF in a value", headers(1, self.block + field("x", "v\r\nw")), ANSWER, None),
-            ("8.2.1", "a blank before a value", headers(1, self.block + field("x", " v")), ANSWER, None),
+            ("8.2.1", "CR LF in a value", headers(1, self.block + field("x", "v\r\nw")), STREAM, PROTOCOL),
+            ("8.2.1", "a blank before a value", headers(1, self.block + field("x", " v")), STREAM, PROTOCOL),
             ("8.5", "CONNECT with a path", headers(1, self.block + field(":path", "/")), STREAM, PROTOCOL),
             ("8.5", "CONNECT without an authority", headers(1, field(":method", "CONNECT")), STREAM, PROTOCOL),
             ("8.5", "no method", headers(1, authority), STREAM, PROTOCOL),
@@ -166,3 +169,82 @@ class TunnelListener(Conformance):
         raw.send(frame(WINDOW, 0, 1, number(100)))
         raw.until(lambda: sum(sizes()) == 5)
         self.assertEqual(sizes(), [1, 2, 2])
+
+
+class Intercepted(Conformance, Http2Case):
+    @classmethod
+    def prepare(cls):
+        arguments = super().prepare()
+        cls.block = cls.request()
+        return arguments
+
+    @classmethod
+    def request(cls, *more, method="GET", scheme="https", path="/status/200", authority=None):
+        own = f"rows.h2.test:{cls.web.port}"
+        return fields((":method", method), (":scheme", scheme), (":path", path), (":authority", authority or own),
+                      *more)
+
+    def connect(self, begin=PREFACE + frame(SETTINGS) + frame(SETTINGS, ACK)):
+        raw = Raw(h2_web.open_tls(self.proxy.address, "rows.h2.test", self.web.port, self.root), begin)
+        self.addCleanup(raw.close)
+        return raw
+
+    def test_first_bytes(self):
+        self.check_first_bytes()
+
+    def test_sections(self):
+        self.check(rows(self.block), self.block)
+
+    def test_messages(self):
+        """Section 8: what is malformed is reset, what can be answered is, and none of it reaches the origin."""
+        method, scheme = field(":method", "GET"), field(":scheme", "https")
+        path, authority = field(":path", "/never"), field(":authority", f"rows.h2.test:{self.web.port}")
+        post, begun = self.request(method="POST", path="/never"), self.request(method="POST", path="/begun")
+        odd = lambda *more: self.request(*more, path="/never")
+        malformed = [
+            ("8.1", "a pseudo-header in trailers", headers(1, begun, 0) + headers(1, field(":path", "/"))),
+            ("8.1.1", "less content than announced",
+             headers(1, begun + field("content-length", "2"), 0) + frame(DATA, END_STREAM, 1, b"x")),
+            ("8.1.1", "more content than announced",
+             headers(1, begun + field("content-length", "1"), 0) + frame(DATA, END_STREAM, 1, b"xy")),
+            ("8.1.1", "two lengths", headers(1, post + field("content-length", "1") * 2, 0)),
+            ("8.1.1", "a length with a sign", headers(1, post + field("content-length", "+1"), 0)),
+            *[("8.2.1", f"the field {pair}", headers(1, odd(pair))) for pair in (
+                ("x y", "v"), ("x:y", "v"), ("x\r\nhost", "v"), ("x\xe9", "v"), ("", "v"), ("x", "v\r\nhost: b.test"),
+                ("x", "v\nw"), ("x", "v\rw"), ("x", "v\0w"), ("x", " v"), ("x", "v\t"))],
+            *[("8.2.2", f"the field {pair}", headers(1, odd(pair))) for pair in (
+                ("keep-alive", "timeout=5"), ("proxy-connection", "keep-alive"), ("upgrade", "websocket"),
+                ("te", "gzip"), ("te", "trailers, deflate"))],
+            ("8.3.1", "no method", headers(1, scheme + path + authority)),
+            ("8.3.1", "no scheme", headers(1, method + path + authority)),
+            ("8.3.1", "no path", headers(1, method + scheme + authority)),
+            ("8.3.1", "no authority", headers(1, method + scheme + path)),
+            *[("8.3.1", f"the path {text!r}", headers(1, self.request(path=text))) for text in (
+                "", "never", "http://b.test/", "/never HTTP/1.1", "/never\r\nx: y", "/never#x", "*")],
+            ("8.3.1", "a method that is no token", headers(1, self.request(method="G T", path="/never"))),
+            ("8.5", "CONNECT with a path", headers(1, field(":method", "CONNECT") + path + authority, 0)),
+        ]
+        answered = [
+            ("8.3.1", "Host beside another authority", headers(1, odd(("host", "b.test")))),
+            ("8.3.1", "user info", headers(1, self.request(path="/never", authority="u@rows.h2.test"))),
+            ("8.3.1", "a number that is no address", headers(1, self.request(path="/never", authority="127.1"))),
+            ("8.3.1", "another scheme", headers(1, self.request(scheme="http", path="/never"))),
+            ("8.5", "CONNECT", headers(1, field(":method", "CONNECT") + authority, 0)),
+            ("10.5.1", "a head that is too large",
+             frame(HEADERS, END_STREAM, 1, odd()) + frame(CONTINUATION, 0, 1, field("x", "v" * 15000)) +
+             frame(CONTINUATION, END_HEADERS, 1, field("y", "v" * 15000))),
+        ]
+        served = [
+            ("8.2.1", "bytes above 0x7f in a value", headers(1, self.request(("x", "caf\xe9")))),
+            ("8.2.2", "TE of trailers", headers(1, self.request(("te", "trailers")))),
+            ("8.2.3", "crumbs", headers(1, self.request(("cookie", "a=1"), ("cookie", "b=2"), path="/status/201"))),
+            ("8.3.1", "Host beside the same authority",
+             headers(1, self.request(("host", f"ROWS.h2.test:{self.web.port}")))),
+        ]
+        self.check([(*row, STREAM, PROTOCOL) for row in malformed] +
+                   [(*row, ANSWER, None) for row in answered + served], self.block)
+        seen = self.web.requests()
+        self.assertNotIn("/never", {request["target"] for request in seen})
+        self.assertLessEqual({request["target"] for request in seen}, {"/status/200", "/status/201", "/begun"})
+        crumbs = [request for request in seen if request["target"] == "/status/201"]
+        self.assertEqual([request["headers"].get("cookie") for request in crumbs], ["a=1; b=2"])

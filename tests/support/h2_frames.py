@@ -63,6 +63,7 @@ class Raw:
         self.goaway = None
         self.resets = {}
         self.frames = []
+        self.pings = 0
         sock.settimeout(wait.DEADLINE_SECONDS)
         self.send(begin)
 
@@ -97,13 +98,15 @@ class Raw:
         return self.frames[-1]
 
     def settle(self):
-        """Reads until our PING is answered or the connection ends."""
-        token = struct.pack(">Q", 0xfeed0000 + len(self.frames))
-        self.send(frame(PING, payload=token))
-        while True:
-            one = self.read()
-            if one is None or (one[0] == PING and one[1] & ACK and one[3] == token):
-                return self
+        """Reads until two PINGs, one after the other, are answered or the connection ends: an answer overtakes what was
+        said before it."""
+        for _ in range(2):
+            self.pings += 1
+            token = struct.pack(">Q", 0xfeed0000 + self.pings)
+            self.send(frame(PING, payload=token))
+            answer = (PING, ACK, 0, token)
+            self.until(lambda: answer in self.frames)
+        return self
 
     def until(self, condition):
         """Reads until condition() or the end of the connection."""

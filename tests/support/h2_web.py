@@ -13,9 +13,10 @@ const http2 = require("http2"), crypto = require("crypto"), fs = require("fs");
 const [certificate, key, versions, log] = process.argv.slice(2);
 const seen = fs.openSync(log, "a"), waiting = new Set();
 let sessions = 0, open = 0;
-const server = http2.createSecureServer({
-  cert: fs.readFileSync(certificate), key: fs.readFileSync(key), allowHTTP1: versions.includes("http/1.1"),
-  ALPNProtocols: versions.split(","), settings: {enableConnectProtocol: true, maxConcurrentStreams: 2000},
+const identity = {cert: fs.readFileSync(certificate), key: fs.readFileSync(key)};
+const server = versions === "http/1.1" ? require("https").createServer(identity) : http2.createSecureServer({
+  ...identity, allowHTTP1: versions.includes("http/1.1"),
+  settings: {enableConnectProtocol: true, maxConcurrentStreams: 2000},
 });
 server.on("session", session => { sessions += 1; open += 1; session.on("close", () => { open -= 1; }); });
 server.on("sessionError", () => {});
@@ -109,7 +110,7 @@ server.listen(0, "127.0.0.1", () => console.error("node listening on 127.0.0.1:"
 
 
 class Origin:
-    """Node over TLS. `versions`: what it takes by ALPN, such as "h2" or "h2,http/1.1". To be closed."""
+    """Node over TLS. `versions`: what it takes by ALPN: "h2", "h2,http/1.1" or "http/1.1". To be closed."""
 
     def __init__(self, certificate, key, versions="h2,http/1.1"):
         self._temporary = tempfile.TemporaryDirectory(prefix="sluice-h2-")

@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
 
 #include "proxy/base/byte_reader.h"
@@ -28,6 +30,23 @@ TEST_CASE("a chunk appends, consumes and frees") {
   moved.consume(5);
   CHECK(moved.empty());
   CHECK(moved.view().size() == 0);
+}
+
+TEST_CASE("a queue that is never quite empty does not grow with what goes through it") {
+  const auto resident_kb_max = [] {
+    rusage usage{};
+    REQUIRE(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_maxrss;
+  };
+  const std::string piece(64 * 1024, 'x');
+  Chunk queue = Chunk::copy_of(piece);
+  const long before = resident_kb_max();
+  for (int i = 0; i < 8 * 1024; ++i) {  // 512 MiB
+    queue.append(as_bytes(piece));
+    queue.consume(piece.size());
+  }
+  CHECK(queue.text() == piece);
+  CHECK(resident_kb_max() - before < 32 * 1024);
 }
 
 TEST_CASE("addresses parse strictly") {

@@ -1,85 +1,9 @@
 // RFC 9113 section by section: raw frames, and what becomes of them. Rows are one connection each.
-#include <catch2/catch.hpp>
-
-#include "tests/unit/http/http2_peer.h"
+#include "tests/unit/http/http2_rows.h"
 
 namespace sluice::http::test {
 
 namespace {
-
-using Role = Http2Session::Role;
-using Kind = Problem::Kind;
-
-// What must follow the frames of a row.
-struct Expected {
-  enum class What : uint8_t {
-    kConnectionError,
-    kStreamError,  // of stream 1 unless the row says otherwise; the connection goes on
-    kEitherError,  // RFC 9113 leaves the choice
-    kGoesOn,       // no error, and another request is served
-    kRefused,      // the request can be answered, with this problem
-  };
-  What what;
-  uint32_t code = 0;
-  Kind problem = Kind::kSyntax;
-};
-Expected connection_error(uint32_t code) {
-  return {Expected::What::kConnectionError, code, {}};
-}
-Expected stream_error(uint32_t code) {
-  return {Expected::What::kStreamError, code, {}};
-}
-Expected either_error(uint32_t code) {
-  return {Expected::What::kEitherError, code, {}};
-}
-Expected goes_on() {
-  return {Expected::What::kGoesOn, 0, {}};
-}
-Expected refused(Kind problem) {
-  return {Expected::What::kRefused, 0, problem};
-}
-
-struct Row {
-  const char* section;
-  const char* name;
-  std::string frames;
-  Expected expected;
-};
-
-bool is_reset(const RawPeer& peer, uint32_t code) {
-  return std::any_of(peer.resets.begin(), peer.resets.end(), [code](auto& one) { return one.second == code; });
-}
-
-void check_answer(RawPeer& peer, const Expected& expected) {
-  switch (expected.what) {
-    case Expected::What::kConnectionError:
-      CHECK(peer.goaway == expected.code);
-      CHECK(count<ConnectionFailed>(peer.heard) == 1);
-      CHECK(peer.session.finished());
-      return;
-    case Expected::What::kStreamError:
-      CHECK_FALSE(peer.goaway);
-      CHECK(is_reset(peer, expected.code));
-      return;
-    case Expected::What::kEitherError: CHECK((peer.goaway == expected.code || is_reset(peer, expected.code))); return;
-    case Expected::What::kGoesOn:
-      CHECK_FALSE(peer.goaway);
-      CHECK(peer.resets.empty());
-      return;
-    case Expected::What::kRefused: {
-      CHECK_FALSE(peer.goaway);
-      CHECK(peer.resets.empty());
-      const auto* refusal = first<RequestRefused>(peer.heard);
-      REQUIRE(refusal != nullptr);
-      CHECK_FALSE(refusal->reset);
-      CHECK(refusal->problem.kind == expected.problem);
-      CHECK_FALSE(refusal->problem.text.empty());
-      peer.session.send_response(refusal->stream, answer(400, {}), true);
-      peer.read();
-      return;
-    }
-  }
-}
 
 // As a server, and then once more byte by byte: the same must follow.
 void check_server(const std::vector<Row>& rows) {
@@ -98,23 +22,6 @@ void check_server(const std::vector<Row>& rows) {
       CHECK(count<RequestReceived>(peer.heard) == before + 1);
       CHECK_FALSE(peer.goaway);
     }
-  }
-}
-
-void check_client(const std::vector<Row>& rows) {
-  for (const Row& row : rows) {
-    INFO("RFC 9113 section " << row.section << ": " << row.name);
-    RawPeer peer(Role::kClient);
-    REQUIRE(peer.session.send_request(get(), true) == 1);
-    peer.read();
-    peer.send(row.frames);
-    check_answer(peer, row.expected);
-    if (peer.goaway) continue;
-    const StreamId stream = peer.session.send_request(get(), true);
-    peer.read();
-    const size_t before = count<ResponseReceived>(peer.heard);
-    peer.send(headers(static_cast<uint32_t>(stream), field(":status", "200")));
-    CHECK(count<ResponseReceived>(peer.heard) == before + 1);
   }
 }
 
@@ -449,62 +356,6 @@ TEST_CASE("conformance: a head that is too large can be answered") {
   peer.session.send_response(1, answer(431, {}), true);
   peer.read();
   CHECK(peer.session.idle());
-}
-
-TEST_CASE("conformance: responses") {
-  const std::string ok = field(":status", "200");
-  const auto malformed = stream_error(protocol_error);
-  check_client({
-      {"8.1", "interim, then final, then trailers",
-       headers(1, field(":status", "103"), 0) + headers(1, ok, 0) + data(1, "x", 0) + headers(1, field("x-sum", "1")),
-       goes_on()},
-      {"8.1", "DATA before the head", data(1, "x"), either_error(protocol_error)},
-      {"8.1", "an interim response that ends the stream", headers(1, field(":status", "100")), malformed},
-      {"8.1", "DATA behind an interim response", headers(1, field(":status", "100"), 0) + data(1, "x"), malformed},
-      {"8.1.1", "less content than announced", headers(1, ok + field("content-length", "2"), 0) + data(1, "x"),
-       malformed},
-      {"8.1.1", "more content than announced", headers(1, ok + field("content-length", "1"), 0) + data(1, "xy"),
-       malformed},
-      {"8.2.1", "upper case", headers(1, ok + field("X-Upper", "v")), malformed},
-      {"8.2.1", "CR LF in a value", headers(1, ok + field("x", "v\r\nset-cookie: a=b")), malformed},
-      {"8.2.1", "blanks around a value are taken away", headers(1, ok + field("x", " v ")), goes_on()},
-      {"8.2.2", "transfer-encoding", headers(1, ok + field("transfer-encoding", "chunked"), 0), malformed},
-      {"8.2.2", "connection", headers(1, ok + field("connection", "close")), malformed},
-      {"8.3.2", "no status", headers(1, field("x", "y")), malformed},
-      {"8.3.2", "two statuses", headers(1, ok + ok), malformed},
-      {"8.3.2", "a status of two digits", headers(1, field(":status", "20")), malformed},
-      {"8.3.2", "a status of letters", headers(1, field(":status", "2x0")), malformed},
-      {"8.3.2", "a pseudo-header of requests", headers(1, ok + field(":path", "/")), malformed},
-      {"8.6", "101", headers(1, field(":status", "101"), 0), malformed},
-      {"8.4", "a push", frame(frame_push, 4, 1, number32(2) + get_block()), connection_error(protocol_error)},
-      {"6.5.2", "ENABLE_PUSH by a server", frame(frame_settings, 0, 0, setting(2, 1)),
-       connection_error(protocol_error)},
-      {"5.1.1", "a stream that the server opens", headers(2, ok), connection_error(protocol_error)},
-      {"5.1", "DATA of a stream that is not there", data(7, "x"), connection_error(protocol_error)},
-  });
-}
-
-TEST_CASE("conformance: a push is refused before our SETTINGS were acknowledged as well") {
-  Http2Session session({.role = Role::kClient}, time_ms(0));
-  REQUIRE(session.send_request(get(), true) == 1);
-  (void)session.take_output(1 << 16);
-  const std::string bytes = frame(frame_settings, 0, 0, "") + frame(frame_push, 4, 1, number32(2) + get_block());
-  session.receive(base::as_bytes(bytes), time_ms(0));
-  Http2Events events = session.take_events();
-  while (!session.take_output(1 << 16).empty()) {
-  }
-  append(events, session.take_events());
-  REQUIRE(first<ConnectionFailed>(events) != nullptr);
-  CHECK(first<ConnectionFailed>(events)->code == Http2Code::kProtocolError);
-}
-
-TEST_CASE("conformance: a value of a response loses the blanks around it") {
-  RawPeer peer(Role::kClient);
-  REQUIRE(peer.session.send_request(get(), true) == 1);
-  peer.read();
-  peer.send(headers(1, field(":status", "200") + field("x", "\t v ")));
-  REQUIRE(first<ResponseReceived>(peer.heard) != nullptr);
-  CHECK(first<ResponseReceived>(peer.heard)->response.fields == Fields{{"x", "v"}});
 }
 
 }  // namespace sluice::http::test
