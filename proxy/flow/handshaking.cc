@@ -68,7 +68,7 @@ void begin_interception(const StageContext& context, base::Chunk hello, bool cli
   const FlowRecord& record = context.record;
   if (!may_be_http(record.alpn)) {
     if (!passes_unknown_protocol(context)) return refuse_tls(context, CloseReason::kUnknownProtocol);
-    return begin_splice(context, std::move(hello), {}, client_ended);
+    return begin_splice(context, std::move(hello), {}, {.client = client_ended});
   }
   if (client_ended) return context.finish(CloseReason::kClientClosed, Stage::kHandshaking);  // it hears no answer
   wire::Authority bound{record.host, base::IpAddress::parse(record.host), record.destination.port};
@@ -135,7 +135,7 @@ void Handshaking::on(DialDone&& input, const StageContext& context) {
   record.bypass_reason_code = BypassReasonCode::kClientCertificate;
   record.bypass_reason = "The origin asks for a certificate of the client";
   context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
-  begin_splice(context, std::move(hello_), {}, false);
+  begin_splice(context, std::move(hello_), {}, {});
 }
 
 // ---- the client

@@ -20,6 +20,7 @@ constexpr std::string_view client_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 void Multiplexing::start(const StageContext& context) {
   timeouts_ = context.settings.timeouts;
+  total_by_ = timeouts_.total_end(context.record.started);
   moved_at_ = leg_idle_since_ = context.now;
   update_at_ = context.now + update_every;
   origin_address_ = context.record.destination;
@@ -29,7 +30,6 @@ void Multiplexing::start(const StageContext& context) {
 // ---- inputs
 
 void Multiplexing::on(Received&& input, const StageContext& context) {
-  moved_at_ = context.now;
   if (client_ == nullptr) {
     (input.side == Side::kClient ? first_words_ : origin_first_).append(input.bytes.view());
     return begin(context);
@@ -104,13 +104,7 @@ void Multiplexing::on(Sent&& input, const StageContext& context) {
 }
 
 void Multiplexing::on(Shutdown&& input, const StageContext& context) {
-  if (client_ != nullptr) {
-    client_->terminate(Http2Code::kNoError);
-    (void)take_output(Side::kClient, context);
-  }
-  context.out.emplace_back(Abort{Side::kOrigin});
-  end_all(input.reason, context);
-  leave(input.reason, Stage::kRelaying, context);
+  cut_off(input.reason, context);
 }
 
 void Multiplexing::on(Draining&&, const StageContext& context) {
@@ -144,11 +138,12 @@ std::optional<base::Time> Multiplexing::deadline() const {
   if (leg_ == OriginLeg::kSecuring) next = std::min(next, secured_by_);
   if (leg_ == OriginLeg::kOpen && order_.empty()) next = std::min(next, leg_idle_since_ + origin_idle_max);
   if (drain_at_) next = std::min(next, *drain_at_);
-  return next;
+  return std::min(next, total_by_);
 }
 
 void Multiplexing::on(Tick&&, const StageContext& context) {
   const base::Time now = context.now;
+  if (now >= total_by_) return cut_off(CloseReason::kTotalTimeout, context);
   if (leg_ == OriginLeg::kSecuring && now >= secured_by_) {
     hang_up(context);
     refuse_waiting({CloseReason::kTlsOrigin, 0, "The TLS handshake with the origin did not end in time."}, context);
@@ -245,6 +240,17 @@ void Multiplexing::tell_drain(const StageContext& context) {
   ending_ = CloseReason::kCompleted;
   client_->announce_drain();
   drain_at_ = context.now + drain_notice;
+}
+
+// The end of the connection and of all that runs on it.
+void Multiplexing::cut_off(CloseReason reason, const StageContext& context) {
+  if (client_ != nullptr) {
+    client_->terminate(Http2Code::kNoError);
+    (void)take_output(Side::kClient, context);
+  }
+  context.out.emplace_back(Abort{Side::kOrigin});
+  end_all(reason, context);
+  leave(reason, Stage::kRelaying, context);
 }
 
 void Multiplexing::leave(CloseReason reason, Stage stage, const StageContext& context) {

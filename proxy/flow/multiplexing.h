@@ -66,6 +66,7 @@ class Multiplexing {
   bool take_output(Side side, const StageContext& context);
   void tell_drain(const StageContext& context);
   void settle(const StageContext& context);
+  void cut_off(CloseReason reason, const StageContext& context);
   void leave(CloseReason reason, Stage stage, const StageContext& context);
 
   // Streams (mux_streams.cc).
@@ -138,7 +139,8 @@ class Multiplexing {
   bool over_ = false;                  // another stage follows
   std::optional<CloseReason> ending_;  // the client's connection has nothing more to say, because of this
   Timeouts timeouts_;
-  base::Time moved_at_{};  // the last byte
+  base::Time total_by_{};  // the connection's
+  base::Time moved_at_{};  // the last stream's end; bytes that begin none do not keep the connection
   base::Time leg_idle_since_{};
   base::Time secured_by_{};
   base::Time update_at_{};

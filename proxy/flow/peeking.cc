@@ -74,7 +74,9 @@ void Peeking::on(ReadEnded&& input, const StageContext& context) {
     }
     return;
   }
-  end(CloseReason::kOriginClosed, context);
+  if (!held_.empty()) return (void)end(CloseReason::kOriginClosed, context);
+  origin_ended_ = true;
+  decide(nullptr, context);  // it says nothing (more), and may still listen
 }
 
 void Peeking::on(Reset&& input, const StageContext& context) {
@@ -135,7 +137,7 @@ bool Peeking::decide(const wire::ClientHello* hello, const StageContext& context
   const bool inspected = protocol == policy::Protocol::kHttp && verdict.decision == policy::Decision::kIntercept;
   if (inspected) return relay(context);
   if (verdict.decision == policy::Decision::kIntercept) return intercept(context);
-  begin_splice(context, std::move(held_), std::move(origin_held_), client_ended_);
+  begin_splice(context, std::move(held_), std::move(origin_held_), {client_ended_, origin_ended_});
   return true;
 }
 
@@ -153,7 +155,8 @@ bool Peeking::redial(const StageContext& context) {
 
 // What the client speaks, when it is not TLS. Whoever lets the origin speak first speaks no HTTP.
 policy::Protocol Peeking::spoken() const {
-  const policy::Protocol protocol = origin_held_.empty() ? protocol_of(held_.view()) : policy::Protocol::kOther;
+  const policy::Protocol protocol =
+      origin_held_.empty() && !origin_ended_ ? protocol_of(held_.view()) : policy::Protocol::kOther;
   return protocol == policy::Protocol::kHttp ? protocol : policy::Protocol::kOther;
 }
 
@@ -170,6 +173,7 @@ bool Peeking::relay(const StageContext& context) {
 }
 
 bool Peeking::intercept(const StageContext& context) {
+  if (origin_ended_) return end(CloseReason::kOriginClosed, context);
   if (!origin_held_.empty()) return end(CloseReason::kUnknownProtocol, context);  // a TLS server speaks second
   begin_interception(context, std::move(held_), client_ended_);
   return true;

@@ -45,6 +45,7 @@ class Peeking {
 
   base::Time deadline_;
   bool client_ended_ = false;
+  bool origin_ended_ = false;
   bool maybe_http_ = false;  // the first bytes are the beginning of a method
   base::Chunk held_;         // from the client
   base::Chunk origin_held_;

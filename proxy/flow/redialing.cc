@@ -23,7 +23,7 @@ void Redialing::on(DialDone&& input, const StageContext& context) {
   if (verdict.decision == policy::Decision::kIntercept) {
     begin_interception(context, std::move(held_), client_ended_);
   } else if (passes(verdict)) {
-    begin_splice(context, std::move(held_), {}, client_ended_);
+    begin_splice(context, std::move(held_), {}, {.client = client_ended_});
   } else {
     refuse_tls(context, CloseReason::kPolicyBlock);
   }

@@ -28,6 +28,7 @@ Relaying::Relaying(RelayTerms terms) : terms_(std::move(terms)), requests_(terms
 
 void Relaying::prepare(const StageContext& context) {
   timeouts_ = context.settings.timeouts;
+  total_by_ = timeouts_.total_end(context.record.started);
   moved_at_ = head_since_ = leg_idle_since_ = context.now;
   origin_address_ = context.record.destination;
 }
@@ -132,8 +133,9 @@ std::optional<base::Time> Relaying::deadline() const {
   if (leg_ == OriginLeg::kSecuring) return secured_by_;
   // The dialer has its own deadline and always answers.
   if (request_phase_ == RequestPhase::kReady) return std::nullopt;
-  if (in_exchange()) return std::min(moved_at_ + timeouts_.idle, update_at_);
-  const base::Time next = requests_.in_head() ? head_since_ + timeouts_.head : moved_at_ + timeouts_.idle;
+  if (in_exchange()) return std::min({moved_at_ + timeouts_.idle, update_at_, total_by_});
+  const base::Time next =
+      std::min(total_by_, requests_.in_head() ? head_since_ + timeouts_.head : moved_at_ + timeouts_.idle);
   return leg_ == OriginLeg::kOpen ? std::min(next, leg_idle_since_ + origin_idle_max) : next;
 }
 
@@ -142,10 +144,13 @@ void Relaying::on(Tick&&, const StageContext& context) {
     origin_insecure(CloseReason::kTlsOrigin, "The TLS handshake with the origin did not end in time.", context);
     return;
   }
+  const bool over = context.now >= total_by_;
   const bool idle = context.now >= moved_at_ + timeouts_.idle;
-  if (in_exchange() && idle) {
+  if (in_exchange() && (over || idle)) {
     abort_both(context);
-    leave(CloseReason::kIdleTimeout, Stage::kRelaying, context);
+    leave(over ? CloseReason::kTotalTimeout : CloseReason::kIdleTimeout, Stage::kRelaying, context);
+  } else if (over) {
+    leave(CloseReason::kTotalTimeout, Stage::kUnspecified, context);
   } else if (in_exchange()) {
     update_at_ = context.now + update_every;
     context.write_record(Record::State::kOpen);

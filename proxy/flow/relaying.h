@@ -118,6 +118,7 @@ class Relaying {
   http::BodyWriter body_up_;
   http::BodyWriter body_down_;
   Timeouts timeouts_;
+  base::Time total_by_{};    // the connection's
   base::Time moved_at_{};    // the last byte
   base::Time head_since_{};  // the first byte of a head that is not whole
   base::Time leg_idle_since_{};

@@ -19,6 +19,8 @@ struct Timeouts {
   base::Duration idle{300'000};
   base::Duration half_open{300'000};
   base::Duration total{0};  // 0 = none
+
+  base::Time total_end(base::Time started) const { return total.count() > 0 ? started + total : base::Time::max(); }
 };
 
 struct Settings {

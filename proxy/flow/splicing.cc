@@ -31,11 +31,11 @@ std::optional<base::Time> Splicing::deadline() const {
   return total_deadline_ ? std::min(*total_deadline_, update_at_) : update_at_;
 }
 
-void begin_splice(const StageContext& context, base::Chunk to_origin, base::Chunk to_client, bool client_ended) {
+void begin_splice(const StageContext& context, base::Chunk to_origin, base::Chunk to_client, Ended ended) {
   context.write_record(Record::State::kOpen);
   const Timeouts& timeouts = context.settings.timeouts;
-  context.out.emplace_back(
-      Splice{std::move(to_origin), std::move(to_client), client_ended, false, timeouts.idle, timeouts.half_open});
+  context.out.emplace_back(Splice{std::move(to_origin), std::move(to_client), ended.client, ended.origin, timeouts.idle,
+                                  timeouts.half_open});
   context.go(Splicing(context));
 }
 

@@ -23,7 +23,13 @@ class Splicing {
   std::optional<base::Time> total_deadline_;
 };
 
+// Who has sent FIN already.
+struct Ended {
+  bool client = false;
+  bool origin = false;
+};
+
 // Policy lets the flow pass: its record first, then what was held goes on its way.
-void begin_splice(const StageContext& context, base::Chunk to_origin, base::Chunk to_client, bool client_ended);
+void begin_splice(const StageContext& context, base::Chunk to_origin, base::Chunk to_client, Ended ended);
 
 }  // namespace sluice::flow

@@ -17,7 +17,9 @@ class Streams(cases.StackCase):
         cls.sink = cls.keep(origins.HashSink())
         cls.silent = cls.keep(origins.Silent())
         cls.resetting = cls.keep(origins.Script(cls.read_some_then_reset))
-        ports = [origin.port for origin in (cls.origin, cls.echo, cls.sink, cls.silent, cls.resetting)]
+        cls.listening = cls.keep(origins.Script(cls.end_and_listen))
+        everyone = (cls.origin, cls.echo, cls.sink, cls.silent, cls.resetting, cls.listening)
+        ports = [origin.port for origin in everyone]
         return {"ports": ports, "proxy": {"origin": {"resolve": {"stream.test": "127.0.0.1"}}}}
 
     @staticmethod
@@ -26,6 +28,14 @@ class Streams(cases.StackCase):
         connection.sendall(b"partial")
         connection.recv()
         connection.reset()
+
+    @classmethod
+    def end_and_listen(cls, connection):
+        connection.sock.shutdown(socket.SHUT_WR)
+        heard = b""
+        while part := connection.recv():
+            heard += part
+        cls.heard = heard
 
     def open(self, host, origin):
         sock, reply = clients.connect(self.proxy.address, host, origin.port)
@@ -52,6 +62,16 @@ class Streams(cases.StackCase):
                                         generator.choice(["client", "origin", "both"]), largest)
             with self.subTest(index=index, transfer=transfer.describe()):
                 self.transfer_once(f"random-{index}.stream.test", transfer)
+
+    def test_origin_that_ends_before_the_client_begins(self):
+        type(self).heard = None
+        with self.open("listening.stream.test", self.listening) as sock:
+            self.assertEqual(sock.recv(1), b"")
+            sock.sendall(b"still here")
+            sock.shutdown(socket.SHUT_WR)
+            wait.until(lambda: self.heard is not None, "the origin to see the end")
+        self.assertEqual(self.heard, b"still here")
+        self.one_event("host eq listening.stream.test", close_reason="origin_closed", client_bytes=10, server_bytes=0)
 
     def test_nothing_at_all(self):
         for order in ("client", "origin", "both"):

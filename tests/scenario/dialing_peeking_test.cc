@@ -181,6 +181,12 @@ TEST_CASE("a client that ends without a word leaves the floor to the origin") {
   play.in(ReadEnded{Side::kClient}).expect({"record open", "splice up=0 down=0 client_ended"});
 }
 
+TEST_CASE("an origin that ends without a word may still listen") {
+  Playbook play(Mode::kWhole, open_settings());
+  to_peeking(play);
+  play.in(ReadEnded{Side::kOrigin}).expect({"record open", "splice up=0 down=0 origin_ended"});
+}
+
 TEST_CASE("resets are passed to the other side") {
   for (const Side side : {Side::kClient, Side::kOrigin}) {
     Playbook play(Mode::kWhole, open_settings());

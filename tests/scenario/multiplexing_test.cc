@@ -93,8 +93,9 @@ struct Written {
 // Client, machine and origin; bytes pass until nobody has anything to say.
 class Conversation : private EventIds {
  public:
-  Conversation() {
+  explicit Conversation(base::Duration total = {}) {
     Settings settings = open_settings();
+    settings.timeouts.total = total;
     settings.interception = true;
     settings.policy = support::policy_of(decrypting);
     settings_ = std::make_shared<const Settings>(std::move(settings));
@@ -391,6 +392,17 @@ TEST_CASE("multiplexing: time passes") {
     talk.tick();
     CHECK(talk.client.went_away);
   }
+}
+
+TEST_CASE("multiplexing: the total time of a connection is bounded when so configured") {
+  constexpr base::Duration total{30'000};
+  Conversation talk(total);
+  const base::Time begun = talk.now();
+  talk.ask("/open");
+  talk.tick();
+  CHECK(talk.now() == begun + total);
+  CHECK(talk.over == CloseReason::kTotalTimeout);
+  CHECK(talk.closed("/open").close_reason == CloseReason::kTotalTimeout);
 }
 
 TEST_CASE("multiplexing: the PoP ends") {

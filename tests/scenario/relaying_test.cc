@@ -186,6 +186,23 @@ TEST_CASE("relay: the origin's connection is not kept for ever") {
   play.tick().expect({"close 5"});
 }
 
+TEST_CASE("relay: the total time of a connection is bounded when so configured") {
+  Settings settings = open_settings();
+  settings.timeouts.total = base::Duration(20'000);
+  Playbook play(Mode::kWhole, settings);
+  const base::Time begun = play.now();
+  to_sent(play);
+  SECTION("in an exchange") {
+    play.tick().expect({"abort client", "abort origin", "record closed", "close 6"});
+  }
+  SECTION("between two") {
+    play.received(Side::kOrigin, ok_response("x")).forget();
+    play.in(Resumed{}).forget();
+    play.tick().expect({"close 6"});
+  }
+  CHECK(play.now() == begun + settings.timeouts.total);
+}
+
 TEST_CASE("relay: half a response is never taken for a whole one") {
   const bool reset = GENERATE(true, false);
   Playbook play(Mode::kWhole, open_settings());
