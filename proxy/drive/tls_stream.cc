@@ -72,8 +72,9 @@ void TlsStream::update() {
   const bool news =
       dead_ || more_ || !ciphertext_.empty() || carrier_->readable() || session_.state() == State::kFailed;
   readable_ = open && news && !end_told_;
-  writable_ = open && !dead_ && !end_written_ && session_.state() != State::kFailed &&
-              (session_.output().empty() || carrier_->writable());
+  // Where nothing can be written any more, the attempt says so.
+  const bool dead = dead_ || session_.state() == State::kFailed;
+  writable_ = open && !end_written_ && (dead || session_.output().empty() || carrier_->writable());
 }
 
 TlsStream::Handshake TlsStream::handshake() {
@@ -115,6 +116,7 @@ net::IoResult TlsStream::read(std::span<uint8_t> into) {
 }
 
 net::IoResult TlsStream::write(base::ByteView bytes) {
+  if (dead_ || session_.state() == State::kFailed) return {Kind::kReset, 0, 0};
   size_t accepted = 0;
   while (accepted < bytes.size()) {
     const tls::Session::Written written = session_.write(bytes.subspan(accepted));

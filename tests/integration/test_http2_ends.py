@@ -67,6 +67,11 @@ class Ends(Http2Case):
         event = self.one_event("host eq socket.h2.test", method="GET", status=101, close_reason="completed")
         self.assertGreater(event["client_bytes"], 70)
 
+    def test_clients_that_leave_at_once(self):
+        for i in range(10):
+            self.client(f"brief{i}").sock.close()
+        wait.until(lambda: self.proxy.metric("sluice_flows_open") == 0, "the flows' ends")
+
     def test_what_is_no_http2_inside(self):
         client = self.client("odd")
         client.sock.close()
