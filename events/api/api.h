@@ -13,6 +13,7 @@
 #include "events/api/exports.h"
 #include "events/api/http.h"
 #include "events/api/pops.h"
+#include "events/api/tail_lines.h"
 #include "events/query/query_api.h"
 #include "events/query/tokens.h"
 #include "events/store/event_store.h"
@@ -93,6 +94,7 @@ class Api {
   AuditLog audit_;
   Collector collector_;
   Exports exports_;
+  TailLines tail_lines_;
   std::atomic<bool> stopping_ = false;
 };
 

@@ -44,6 +44,8 @@ constexpr size_t export_read_bytes = 64u << 10;
 constexpr uint32_t tail_queue_records_max = 10'000;
 // A viewer is fed this often, however many commits there are: waking it costs the writer.
 constexpr std::chrono::milliseconds tail_gather{200};
+// Lines that all tails share: as many as may wait for one of them.
+constexpr size_t tail_lines_max = tail_queue_records_max;
 constexpr uint32_t tail_read_records = 500;
 constexpr std::chrono::milliseconds tail_wait{500};  // how soon a tail notices that the server stops
 constexpr std::chrono::seconds tail_heartbeat{10};   // so that proxies between do not end it

@@ -5,14 +5,14 @@
 #include <utility>
 
 #include "events/api/limits.h"
-#include "events/query/export.h"
 
 namespace sluice::api {
 
 using Clock = std::chrono::steady_clock;
 
-TailStream::TailStream(store::EventStore& store, TailSettings settings, const std::atomic<bool>& stopping)
-    : store_(store), settings_(std::move(settings)), stopping_(stopping) {
+TailStream::TailStream(store::EventStore& store, TailLines& lines, TailSettings settings,
+                       const std::atomic<bool>& stopping)
+    : store_(store), lines_(lines), settings_(std::move(settings)), stopping_(stopping) {
   subscription_ = store_.subscribe(tail_queue_records_max, [bell = bell_] {
     {
       const std::lock_guard lock(bell->mutex);
@@ -59,7 +59,7 @@ bool TailStream::catch_up(std::string& out) {
   auto page = store_.read(offset_, tail_read_records);
   if (!page.ok()) return false;
   for (const auto& stored : page->records) {
-    if (stored.offset() <= live_from_ && store::matches(settings_.filter, stored.record())) append(out, stored);
+    if (stored.offset() <= live_from_ && store::matches(settings_.filter, stored.record())) append_line(out, stored);
   }
   const bool stuck = page->next_offset <= offset_;
   offset_ = stuck || page->caught_up ? live_from_ : std::min(page->next_offset, live_from_);
@@ -70,16 +70,11 @@ void TailStream::take_live(std::string& out) {
   const auto update = subscription_->poll();
   for (const auto& record : update.records) {
     const bool wanted = record->offset() == 0 ? settings_.include_open : record->offset() > offset_;
-    if (wanted && store::matches(settings_.filter, record->record())) append(out, *record);
+    if (wanted && store::matches(settings_.filter, record->record())) lines_.append(out, record);
   }
   if (update.skipped > 0) out += "event: skipped\ndata: " + std::to_string(update.skipped) + "\n\n";
   offset_ = std::max(offset_, update.next_offset);
   ended_ = update.ended;
-}
-
-void TailStream::append(std::string& out, const store::v1::StoredRecord& stored) const {
-  if (stored.offset() > 0) out += "id: " + std::to_string(stored.offset()) + '\n';
-  out += "data: " + query::to_json(stored.record()) + "\n\n";
 }
 
 }  // namespace sluice::api

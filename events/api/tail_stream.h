@@ -11,6 +11,7 @@
 #include <string>
 
 #include "events/api/http.h"
+#include "events/api/tail_lines.h"
 #include "events/store/event_store.h"
 #include "events/store/filter.h"
 
@@ -22,10 +23,10 @@ struct TailSettings {
   bool include_open = false;
 };
 
-// Lives on one connection's thread. Borrows the store and the flag that ends all tails.
+// Lives on one connection's thread. Borrows the store, the lines and the flag that ends all tails.
 class TailStream : public Stream {
  public:
-  TailStream(store::EventStore& store, TailSettings settings, const std::atomic<bool>& stopping);
+  TailStream(store::EventStore& store, TailLines& lines, TailSettings settings, const std::atomic<bool>& stopping);
   ~TailStream() override;
   bool next(const Write& write) override;
 
@@ -38,9 +39,9 @@ class TailStream : public Stream {
   };
   bool catch_up(std::string& out);
   void take_live(std::string& out);
-  void append(std::string& out, const store::v1::StoredRecord& stored) const;
 
   store::EventStore& store_;
+  TailLines& lines_;
   const TailSettings settings_;
   const std::atomic<bool>& stopping_;
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
