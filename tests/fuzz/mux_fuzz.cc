@@ -142,10 +142,16 @@ class World : private EventIds {
         if (argument % 16 == 0) give(Draining{});
         break;
       case 13:
-        if (argument % 32 == 0) give_bytes(connected_ && argument % 64 == 0 ? Side::kOrigin : Side::kClient, content);
+        if (argument % 32 == 0) disturb(connected_ && argument % 64 == 0 ? Side::kOrigin : Side::kClient, content);
         break;
       default: pass(argument); break;
     }
+  }
+
+  // Bytes that no peer said. Within a frame they are its content.
+  void disturb(Side side, const std::string& bytes) {
+    disturbed_ = disturbed_ || !bytes.empty();
+    give_bytes(side, bytes);
   }
 
   void ask(uint8_t argument, bool end) {
@@ -244,6 +250,7 @@ class World : private EventIds {
   }
 
   void check() const {
+    if (disturbed_) return;
     std::map<std::string, std::string> asked;
     for (const auto& [id, path] : client_.names) {
       const auto sent = client_.sent.find(id);
@@ -273,6 +280,7 @@ class World : private EventIds {
   uint64_t event_counter_ = 0;
   Peer client_{Http2Session::Role::kClient};
   std::vector<std::unique_ptr<Peer>> origins_;
+  bool disturbed_ = false;
   std::string to_client_, to_origin_;
   bool tell_[2] = {false, false};
   std::set<uint64_t> begun_, ended_;
