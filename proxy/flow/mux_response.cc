@@ -3,16 +3,14 @@
 #include "proxy/flow/proxy_flow.h"
 #include "proxy/flow/refusal.h"
 #include "proxy/http/fields.h"
+#include "proxy/http/status.h"
 
 namespace sluice::flow {
 
+using http::continue_status;
+using http::first_final_status;
 using http::Http2Code;
-
-namespace {
-constexpr int continue_status = 100;
-constexpr int switching_protocols = 101;
-constexpr int first_final_status = 200;
-}  // namespace
+using http::switching_protocols;
 
 void Multiplexing::origin_says(http::ResponseReceived&& event, const StageContext& context) {
   MuxStream* stream = find_by_origin(event.stream);

@@ -4,6 +4,7 @@
 
 #include "proxy/base/assert.h"
 #include "proxy/http/fields.h"
+#include "proxy/http/status.h"
 
 namespace sluice::http {
 
@@ -124,7 +125,6 @@ Next ResponseReader::next() {
 }
 
 Next ResponseReader::take_head(wire::ResponseHead&& head) {
-  constexpr int first_final_status = 200;
   const auto rules = wire::check_response(head, method_);
   if (!rules) return refuse(Problem::Kind::kRules, wire::describe(rules.error()));
   response_ = {.status = head.status,
