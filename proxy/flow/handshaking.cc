@@ -49,16 +49,23 @@ bool may_be_http(std::string_view alpn) {
   return false;
 }
 
-// What the origin is offered is what the client can speak, in its order; the client is then shown what the origin
-// chose, so that one version of HTTP is on both sides. HTTP/1.1 where it did not say.
-std::vector<std::string> versions_to_offer(std::string_view alpn) {
-  std::vector<std::string> offer;
+// Of what the client offers, what is relayed here, in its order; HTTP/1.1 where it did not say.
+std::vector<std::string> versions_of(std::string_view alpn) {
+  std::vector<std::string> versions;
   while (!alpn.empty()) {
     const std::string_view name = alpn.substr(0, alpn.find(','));
-    if (name == alpn_h2 || name == alpn_http1) offer.emplace_back(name);
+    if (name == alpn_h2 || name == alpn_http1) versions.emplace_back(name);
     alpn.remove_prefix(std::min(alpn.size(), name.size() + 1));
   }
-  if (offer.empty()) offer.emplace_back(alpn_http1);
+  if (versions.empty()) versions.emplace_back(alpn_http1);
+  return versions;
+}
+
+// The origin is offered what the client can speak, and the client is shown what the origin chose: one version on both
+// sides. For a client of HTTP/2 alone, HTTP/1.1 is offered behind it: such an origin is translated for.
+std::vector<std::string> versions_to_offer(std::string_view alpn) {
+  std::vector<std::string> offer = versions_of(alpn);
+  if (offer == std::vector<std::string>{std::string(alpn_h2)}) offer.emplace_back(alpn_http1);
   return offer;
 }
 
@@ -92,7 +99,7 @@ void Handshaking::on(OriginSecured&& input, const StageContext& context) {
     note_failure(Side::kOrigin, input.handshake, facts_);
     return refuse(CloseReason::kTlsOrigin, context);
   }
-  if (input.handshake.alpn == alpn_h2) version_ = alpn_h2;
+  origin_http2_ = input.handshake.alpn == alpn_h2;
   switch (judge_origin(context, input, facts_)) {
     case OriginTrust::kTrusted: return answer_client(false, input.verdict, context);
     case OriginTrust::kMirrored: return answer_client(true, input.verdict, context);
@@ -145,10 +152,13 @@ void Handshaking::answer_client(bool mirrored, const tls::OriginVerdict& verdict
   if (mirrored) accepted_chain_ = verdict.chain;
   hello_bytes_ = hello_.size();
   const bool rsa = needs_rsa(hello_.view());
+  const std::vector<std::string> spoken = versions_of(context.record.alpn);
+  const std::string version(origin_http2_ ? alpn_h2 : alpn_http1);
+  const bool shared = std::find(spoken.begin(), spoken.end(), version) != spoken.end();
   context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
   context.out.emplace_back(HoldRead{Side::kOrigin, HoldReason::kFirstBytes});
-  context.out.emplace_back(
-      SecureClient{bound_.host, rsa, mirrored, verdict.not_after, std::string(version_), std::exchange(hello_, {})});
+  context.out.emplace_back(SecureClient{bound_.host, rsa, mirrored, verdict.not_after,
+                                        shared ? version : spoken.front(), std::exchange(hello_, {})});
 }
 
 void Handshaking::on(ClientSecured&& input, const StageContext& context) {
@@ -172,6 +182,7 @@ void Handshaking::on(ClientSecured&& input, const StageContext& context) {
   terms.scheme = http::Scheme::kHttps;
   terms.bound = std::move(bound_);
   terms.origin_open = true;
+  terms.origin_http2 = origin_http2_;
   terms.accepted_chain = accepted_chain_;
   if (http2) {
     Multiplexing(std::move(terms)).start(context);

@@ -52,7 +52,7 @@ class Handshaking {
   base::Chunk hello_;
   size_t hello_bytes_ = 0;  // once it was handed on
   std::optional<base::Time> deadline_;
-  std::string_view version_ = alpn_http1;      // that the origin chose
+  bool origin_http2_ = false;                  // what the origin chose
   std::optional<tls::Sha256> accepted_chain_;  // of an origin whose faults the client is shown
   TlsFacts facts_;                             // moves into the record
 };

@@ -16,14 +16,38 @@ using http::Http2Session;
 namespace {
 // RFC 9113 section 3.4.
 constexpr std::string_view client_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+// As much as the driver shall have of it; true when there was something.
+bool send_output(http::OriginSession& session, Outlet& outlet, Side side, LegIndex leg, const StageContext& context) {
+  bool any = false;
+  while (outlet.taken < outlet_bytes_max) {
+    base::Chunk bytes = session.take_output(outlet_bytes_max - outlet.taken);
+    if (bytes.empty()) break;
+    outlet.taken += bytes.size();
+    context.out.emplace_back(Send{side, std::move(bytes), leg});
+    any = true;
+  }
+  if (outlet.taken >= outlet_bytes_max && !outlet.waiting) {
+    outlet.waiting = true;
+    context.out.emplace_back(TellWhenSent{side, leg});
+  }
+  return any;
+}
 }  // namespace
 
 void Multiplexing::start(const StageContext& context) {
   timeouts_ = context.settings.timeouts;
   total_by_ = timeouts_.total_end(context.record.started);
-  moved_at_ = leg_idle_since_ = context.now;
+  moved_at_ = context.now;
   update_at_ = context.now + update_every;
   origin_address_ = context.record.destination;
+  legs_max_ = terms_.origin_http2 ? 1 : mux_legs_max;
+  legs_.reserve(mux_legs_max);
+  MuxLeg& first = unused_leg();
+  first.state = MuxLeg::State::kOpen;
+  first.http2 = terms_.origin_http2;
+  first.address = origin_address_;
+  first.idle_since = context.now;
   context.go(std::move(*this));
 }
 
@@ -36,23 +60,10 @@ void Multiplexing::on(Received&& input, const StageContext& context) {
   }
   if (input.side == Side::kClient) {
     client_->receive(input.bytes.view(), context.now);
-  } else if (origin_ != nullptr) {
-    hear_origin(input.bytes.view(), context);
+  } else {
+    hear_leg(*legs_[input.leg], input.bytes.view(), context);
   }
   work(context);
-}
-
-void Multiplexing::begin_origin(const StageContext& context) {
-  outlets_[static_cast<size_t>(Side::kOrigin)] = {};
-  origin_ = std::make_unique<Http2Session>(Http2Session::Options{.role = Http2Session::Role::kClient}, context.now);
-  if (!origin_first_.empty()) hear_origin(std::exchange(origin_first_, {}).view(), context);
-}
-
-// WebSockets are offered where the origin takes them.
-void Multiplexing::hear_origin(base::ByteView bytes, const StageContext& context) {
-  leg_heard_ = true;
-  origin_->receive(bytes, context.now);
-  if (origin_->takes_websockets()) client_->offer_websockets();
 }
 
 // A client of HTTP/2 speaks first, and always the same words.
@@ -66,21 +77,30 @@ void Multiplexing::begin(const StageContext& context) {
       Http2Session::Options{.role = Http2Session::Role::kServer, .streams_max = mux_streams_max, .websockets = false},
       context.now);
   if (context.draining) tell_drain(context);
-  if (leg_ == OriginLeg::kOpen) begin_origin(context);
+  MuxLeg& first = *legs_.front();
+  if (first.state == MuxLeg::State::kOpen) {
+    begin_leg(first, context);
+    if (!origin_first_.empty()) hear_leg(first, std::exchange(origin_first_, {}).view(), context);
+  }
   client_->receive(first_words_.view(), context.now);
   first_words_.release();
   work(context);
 }
 
 void Multiplexing::unknown_inside(const StageContext& context) {
-  if (leg_ != OriginLeg::kOpen) return leave(CloseReason::kOriginClosed, Stage::kRelaying, context);
+  if (legs_.front()->state != MuxLeg::State::kOpen) return leave(CloseReason::kOriginClosed, Stage::kRelaying, context);
   over_ = true;
   Relaying(std::move(terms_)).start_unknown(std::move(first_words_), std::move(origin_first_), context);
 }
 
 void Multiplexing::on(ReadEnded&& input, const StageContext& context) {
   if (input.side == Side::kOrigin) {
-    origin_gone(CloseReason::kOriginClosed, context);
+    MuxLeg& leg = *legs_[input.leg];
+    if (leg.session != nullptr) {
+      leg.session->receive_end(input.cut);
+    } else {
+      leg_gone(leg, CloseReason::kOriginClosed, context);
+    }
     return work(context);
   }
   end_all(CloseReason::kClientClosed, context);
@@ -89,17 +109,17 @@ void Multiplexing::on(ReadEnded&& input, const StageContext& context) {
 
 void Multiplexing::on(Reset&& input, const StageContext& context) {
   if (input.side == Side::kOrigin) {
-    origin_gone(CloseReason::kOriginReset, context);
+    leg_gone(*legs_[input.leg], CloseReason::kOriginReset, context);
     return work(context);
   }
   const Stage stage = streams_.empty() ? Stage::kUnspecified : Stage::kRelaying;
-  context.out.emplace_back(Abort{Side::kOrigin});
+  abort_origin(context);
   end_all(CloseReason::kClientReset, context);
   leave(CloseReason::kClientReset, stage, context);
 }
 
 void Multiplexing::on(Sent&& input, const StageContext& context) {
-  outlets_[static_cast<size_t>(input.side)] = {};
+  (input.side == Side::kClient ? outlet_ : legs_[input.leg]->outlet) = {};
   work(context);
 }
 
@@ -135,8 +155,10 @@ void Multiplexing::on(PolicyChanged&&, const StageContext& context) {
 std::optional<base::Time> Multiplexing::deadline() const {
   base::Time next =
       order_.empty() ? moved_at_ + timeouts_.idle : std::min(order_.front()->moved_at + timeouts_.idle, update_at_);
-  if (leg_ == OriginLeg::kSecuring) next = std::min(next, secured_by_);
-  if (leg_ == OriginLeg::kOpen && order_.empty()) next = std::min(next, leg_idle_since_ + origin_idle_max);
+  for (const auto& leg : legs_) {
+    if (leg->state == MuxLeg::State::kSecuring) next = std::min(next, leg->secured_by);
+    if (leg->rests()) next = std::min(next, leg->idle_since + origin_idle_max);
+  }
   if (drain_at_) next = std::min(next, *drain_at_);
   return std::min(next, total_by_);
 }
@@ -144,9 +166,11 @@ std::optional<base::Time> Multiplexing::deadline() const {
 void Multiplexing::on(Tick&&, const StageContext& context) {
   const base::Time now = context.now;
   if (now >= total_by_) return cut_off(CloseReason::kTotalTimeout, context);
-  if (leg_ == OriginLeg::kSecuring && now >= secured_by_) {
-    hang_up(context);
-    refuse_waiting({CloseReason::kTlsOrigin, 0, "The TLS handshake with the origin did not end in time."}, context);
+  for (const auto& leg : legs_) {
+    if (leg->state == MuxLeg::State::kSecuring && now >= leg->secured_by) {
+      leg_failed(*leg, {CloseReason::kTlsOrigin, 0, "The TLS handshake with the origin did not end in time."}, context);
+    }
+    if (leg->rests() && now >= leg->idle_since + origin_idle_max) hang_up(*leg, context);
   }
   while (!order_.empty() && now >= order_.front()->moved_at + timeouts_.idle) {
     give_up(*order_.front(), Http2Code::kCancel, CloseReason::kIdleTimeout, context);
@@ -163,7 +187,6 @@ void Multiplexing::on(Tick&&, const StageContext& context) {
       of(*stream, context).write_record(Record::State::kOpen);
     }
   }
-  if (order_.empty() && leg_ == OriginLeg::kOpen && now >= leg_idle_since_ + origin_idle_max) hang_up(context);
   if (order_.empty() && now >= moved_at_ + timeouts_.idle) {
     if (client_ == nullptr) return leave(CloseReason::kIdleTimeout, Stage::kUnspecified, context);
     ending_ = CloseReason::kIdleTimeout;
@@ -178,45 +201,57 @@ void Multiplexing::on(Tick&&, const StageContext& context) {
 void Multiplexing::work(const StageContext& context) {
   if (client_ == nullptr) return;
   for (bool moved = true; moved && !over_;) {
-    moved = false;
-    for (http::Http2Event& event : client_->take_events()) {
-      std::visit([&](auto&& one) { client_says(std::move(one), context); }, std::move(event));
-      moved = true;
-    }
-    if (origin_ != nullptr) {
-      for (http::Http2Event& event : origin_->take_events()) {
-        if (origin_ == nullptr) break;  // given up meanwhile
-        std::visit([&](auto&& one) { origin_says(std::move(one), context); }, std::move(event));
-        moved = true;
-      }
-    }
+    moved = hear_client(context);
+    for (const auto& leg : legs_) moved = serve(*leg, context) || moved;
     if (!waiting_.empty()) send_waiting(context);
-    if (origin_ != nullptr) moved = take_output(Side::kOrigin, context) || moved;
-    if (origin_ != nullptr && origin_->finished()) {
-      origin_gone(CloseReason::kOriginClosed, context);
-      moved = true;
-    }
-    moved = take_output(Side::kClient, context) || moved;
+    for (const auto& leg : legs_) moved = send_to_origin(*leg, context) || moved;
+    moved = send_to_client(context) || moved;
   }
-  if (!over_) settle(context);
+  if (over_) return;
+  for (const auto& leg : legs_) hold_or_release(*leg, context);
+  settle(context);
 }
 
-bool Multiplexing::take_output(Side side, const StageContext& context) {
-  Http2Session& session = side == Side::kClient ? *client_ : *origin_;
-  Outlet& outlet = outlets_[static_cast<size_t>(side)];
-  bool any = false;
-  while (outlet.taken < outlet_bytes_max) {
-    base::Chunk bytes = session.take_output(outlet_bytes_max - outlet.taken);
-    if (bytes.empty()) break;
-    outlet.taken += bytes.size();
-    context.out.emplace_back(Send{side, std::move(bytes)});
-    any = true;
+bool Multiplexing::hear_client(const StageContext& context) {
+  http::Http2Events events = client_->take_events();
+  for (http::Http2Event& event : events) {
+    std::visit([&](auto&& one) { client_says(std::move(one), context); }, std::move(event));
   }
-  if (outlet.taken >= outlet_bytes_max && !outlet.waiting) {
-    outlet.waiting = true;
-    context.out.emplace_back(TellWhenSent{side});
+  return !events.empty();
+}
+
+bool Multiplexing::serve(MuxLeg& leg, const StageContext& context) {
+  if (leg.session == nullptr) return false;
+  http::Http2Events events = leg.session->take_events();
+  for (http::Http2Event& event : events) {
+    if (leg.session == nullptr) return true;  // given up meanwhile
+    std::visit([&](auto&& one) { origin_says(leg, std::move(one), context); }, std::move(event));
   }
-  return any;
+  if (leg.session == nullptr || !leg.session->finished()) return !events.empty();
+  leg_gone(leg, CloseReason::kOriginClosed, context);
+  return true;
+}
+
+bool Multiplexing::send_to_client(const StageContext& context) {
+  return send_output(*client_, outlet_, Side::kClient, 0, context);
+}
+
+bool Multiplexing::send_to_origin(MuxLeg& leg, const StageContext& context) {
+  if (leg.session == nullptr) return false;
+  const bool any = send_output(*leg.session, leg.outlet, Side::kOrigin, leg.index, context);
+  if (!leg.session->take_end()) return any;
+  context.out.emplace_back(EndWrite{Side::kOrigin, leg.index});
+  return true;
+}
+
+void Multiplexing::hold_or_release(MuxLeg& leg, const StageContext& context) {
+  if (leg.session == nullptr || leg.held == leg.session->full()) return;
+  leg.held = !leg.held;
+  if (leg.held) {
+    context.out.emplace_back(HoldRead{Side::kOrigin, HoldReason::kUnread, leg.index});
+  } else {
+    context.out.emplace_back(ReleaseRead{Side::kOrigin, HoldReason::kUnread, leg.index});
+  }
 }
 
 // Whether the connection goes on.
@@ -229,7 +264,7 @@ void Multiplexing::settle(const StageContext& context) {
   context.record.close_reason = reason;
   if (context.record.action == Verdict::kUnspecified) context.record.action = Verdict::kAllow;
   if (exchanges_ == 0) context.write_record(Record::State::kClosed);
-  hang_up(context);
+  for (const auto& leg : legs_) hang_up(*leg, context);
   context.out.emplace_back(EndWrite{Side::kClient});
   context.go(Refusing(context.now, reason));
 }
@@ -246,11 +281,15 @@ void Multiplexing::tell_drain(const StageContext& context) {
 void Multiplexing::cut_off(CloseReason reason, const StageContext& context) {
   if (client_ != nullptr) {
     client_->terminate(Http2Code::kNoError);
-    (void)take_output(Side::kClient, context);
+    (void)send_to_client(context);
   }
-  context.out.emplace_back(Abort{Side::kOrigin});
+  abort_origin(context);
   end_all(reason, context);
   leave(reason, Stage::kRelaying, context);
+}
+
+void Multiplexing::abort_origin(const StageContext& context) {
+  for (const auto& leg : legs_) context.out.emplace_back(Abort{Side::kOrigin, leg->index});
 }
 
 void Multiplexing::leave(CloseReason reason, Stage stage, const StageContext& context) {

@@ -33,7 +33,7 @@ void Multiplexing::client_says(http::DataReceived&& event, const StageContext& c
   touch(*stream, context.now);
   stream->record->client_bytes += event.bytes.size();
   if (stream->left) {
-    if (stream->origin_id != 0) origin_->send_data(stream->origin_id, std::move(event.bytes));
+    if (stream->leg != nullptr) stream->leg->session->send_data(stream->origin_id, std::move(event.bytes));
   } else if (stream->held.empty()) {
     stream->held = std::move(event.bytes);
   } else {
@@ -48,7 +48,7 @@ void Multiplexing::client_says(http::StreamEnded&& event, const StageContext& co
   stream->request_ended = true;
   http::drop_trailer_fields(event.trailers);
   if (stream->left) {
-    if (stream->origin_id != 0) origin_->send_end(stream->origin_id, event.trailers);
+    if (stream->leg != nullptr) stream->leg->session->send_end(stream->origin_id, event.trailers);
   } else {
     stream->held_trailers = std::move(event.trailers);
   }
@@ -60,7 +60,7 @@ void Multiplexing::client_says(http::DataSent&& event, const StageContext& conte
   if (stream == nullptr) return;
   touch(*stream, context.now);
   stream->record->server_bytes += event.bytes;
-  if (stream->origin_id != 0) origin_->consumed(stream->origin_id, event.bytes);
+  if (stream->leg != nullptr) stream->leg->session->consumed(stream->origin_id, event.bytes);
 }
 
 void Multiplexing::client_says(http::StreamClosed&& event, const StageContext& context) {
@@ -118,7 +118,7 @@ void Multiplexing::answer(MuxStream& stream, CloseReason reason, const OwnAnswer
     client_->send_end(stream.id);
   }
   client_->discard(stream.id);
-  drop_origin_stream(stream, Http2Code::kCancel);
+  drop_origin_stream(stream, Http2Code::kCancel, context.now);
   forget(stream, context);
 }
 

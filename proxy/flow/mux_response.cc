@@ -4,6 +4,7 @@
 #include "proxy/flow/refusal.h"
 #include "proxy/http/fields.h"
 #include "proxy/http/status.h"
+#include "proxy/tls/digest.h"
 
 namespace sluice::flow {
 
@@ -12,12 +13,31 @@ using http::first_final_status;
 using http::Http2Code;
 using http::switching_protocols;
 
-void Multiplexing::origin_says(http::ResponseReceived&& event, const StageContext& context) {
-  MuxStream* stream = find_by_origin(event.stream);
+namespace {
+
+Refused bad_response() {
+  constexpr int bad_gateway = 502;
+  return {CloseReason::kMessageRejected, bad_gateway, "The origin's response is refused."};
+}
+
+// An origin of HTTP/1.1 shows that it read the key of a WebSocket (RFC 6455 section 4.1).
+bool accepts_websocket(const http::Request& request, const http::Response& response) {
+  const std::string* key = wire::find_field(request.fields, "sec-websocket-key");
+  const std::string* accept = wire::find_field(response.fields, "sec-websocket-accept");
+  return key != nullptr && accept != nullptr && *accept == tls::websocket_accept(*key);
+}
+
+}  // namespace
+
+void Multiplexing::origin_says(MuxLeg& leg, http::ResponseReceived&& event, const StageContext& context) {
+  MuxStream* stream = find(leg, event.stream);
   if (stream == nullptr) return;
   touch(*stream, context.now);
-  leg_used_ = true;
+  leg.used = true;
   const http::Response& response = event.response;
+  if (response.status == switching_protocols && !leg.http2 && !accepts_websocket(stream->request, response)) {
+    return refuse(*stream, bad_response(), context);
+  }
   if (response.status < first_final_status && response.status != switching_protocols) {
     if (response.status == continue_status && !stream->request.expects_continue) return;
     stream->record->server_bytes += http::head_bytes(response);
@@ -30,15 +50,15 @@ void Multiplexing::origin_says(http::ResponseReceived&& event, const StageContex
   client_->send_response(stream->id, response, event.end);
 }
 
-void Multiplexing::origin_says(http::DataReceived&& event, const StageContext& context) {
-  MuxStream* stream = find_by_origin(event.stream);
+void Multiplexing::origin_says(MuxLeg& leg, http::DataReceived&& event, const StageContext& context) {
+  MuxStream* stream = find(leg, event.stream);
   if (stream == nullptr) return;
   touch(*stream, context.now);
   client_->send_data(stream->id, std::move(event.bytes));
 }
 
-void Multiplexing::origin_says(http::StreamEnded&& event, const StageContext& context) {
-  MuxStream* stream = find_by_origin(event.stream);
+void Multiplexing::origin_says(MuxLeg& leg, http::StreamEnded&& event, const StageContext& context) {
+  MuxStream* stream = find(leg, event.stream);
   if (stream == nullptr) return;
   touch(*stream, context.now);
   stream->response_ended = true;
@@ -47,31 +67,24 @@ void Multiplexing::origin_says(http::StreamEnded&& event, const StageContext& co
 }
 
 // What left for the origin makes room for the client.
-void Multiplexing::origin_says(http::DataSent&& event, const StageContext& context) {
-  MuxStream* stream = find_by_origin(event.stream);
+void Multiplexing::origin_says(MuxLeg& leg, http::DataSent&& event, const StageContext& context) {
+  MuxStream* stream = find(leg, event.stream);
   if (stream == nullptr) return;
   touch(*stream, context.now);
   client_->consumed(stream->id, event.bytes);
 }
 
-void Multiplexing::origin_says(http::StreamClosed&& event, const StageContext&) {
-  MuxStream* stream = find_by_origin(event.stream);
-  if (stream == nullptr) return;
-  by_origin_.erase(event.stream);
-  stream->origin_id = 0;
+void Multiplexing::origin_says(MuxLeg& leg, http::StreamClosed&& event, const StageContext& context) {
+  if (MuxStream* stream = find(leg, event.stream)) detach(*stream, context.now);
 }
 
-void Multiplexing::origin_says(http::StreamReset&& event, const StageContext& context) {
-  MuxStream* stream = find_by_origin(event.stream);
+void Multiplexing::origin_says(MuxLeg& leg, http::StreamReset&& event, const StageContext& context) {
+  MuxStream* stream = find(leg, event.stream);
   if (stream == nullptr) return;
-  by_origin_.erase(event.stream);
-  stream->origin_id = 0;
+  detach(*stream, context.now);
   if (stream->response_ended) return client_->discard(stream->id);  // it wants no more of the request
-  if (event.unprocessed && try_again(*stream, context)) return;
-  if (!event.by_peer && !stream->response_begun) {
-    constexpr int bad_gateway = 502;
-    return refuse(*stream, {CloseReason::kMessageRejected, bad_gateway, "The origin's response is refused."}, context);
-  }
+  if (event.unprocessed && try_again(*stream, leg, context)) return;
+  if (!event.by_peer && !stream->response_begun) return refuse(*stream, bad_response(), context);
   // The client hears what we heard; of REFUSED_STREAM it knows that it may repeat the request, whatever its method.
   const Http2Code code = event.unprocessed ? Http2Code::kRefusedStream : event.code;
   if (event.by_peer) {
@@ -83,17 +96,17 @@ void Multiplexing::origin_says(http::StreamReset&& event, const StageContext& co
 }
 
 // Streams that it will still answer go on; the client is told where there are any, so that it begins no more here.
-void Multiplexing::origin_says(http::GoAwayReceived&&, const StageContext& context) {
-  leg_leaving_ = true;
-  if (by_origin_.empty()) {
-    hang_up(context);
+void Multiplexing::origin_says(MuxLeg& leg, http::GoAwayReceived&&, const StageContext& context) {
+  leg.leaving = true;
+  if (leg.streams.empty()) {
+    hang_up(leg, context);
   } else {
     tell_drain(context);
   }
 }
 
-void Multiplexing::origin_says(http::ConnectionFailed&& event, const StageContext& context) {
-  origin_gone(event.by_peer ? CloseReason::kOriginReset : CloseReason::kMessageRejected, context);
+void Multiplexing::origin_says(MuxLeg& leg, http::ConnectionFailed&& event, const StageContext& context) {
+  leg_gone(leg, event.by_peer ? CloseReason::kOriginReset : CloseReason::kMessageRejected, context);
 }
 
 }  // namespace sluice::flow

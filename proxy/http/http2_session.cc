@@ -118,6 +118,10 @@ void Http2Session::receive(base::ByteView bytes, base::Time now) {
   state.measure_round_trip();
 }
 
+void Http2Session::receive_end(bool) {
+  state_->failed = state_->mute = true;
+}
+
 Http2Events Http2Session::take_events() {
   return std::exchange(state_->events, {});
 }
