@@ -84,18 +84,26 @@ void begin_interception(const StageContext& context, base::Chunk hello, bool cli
 
 void Handshaking::start(const StageContext& context) {
   context.write_record(Record::State::kOpen);
-  deadline_ = context.now + handshakes_max;
-  context.out.emplace_back(
-      SecureOrigin{bound_.host, context.record.destination, versions_to_offer(context.record.alpn)});
+  secure_origin(versions_to_offer(context.record.alpn), context);
   context.go(std::move(*this));
+}
+
+void Handshaking::secure_origin(std::vector<std::string> versions, const StageContext& context) {
+  step_ = Step::kOrigin;
+  deadline_ = context.now + handshakes_max;
+  offered_http2_ = std::find(versions.begin(), versions.end(), alpn_h2) != versions.end();
+  context.out.emplace_back(SecureOrigin{bound_.host, context.record.destination, std::move(versions)});
 }
 
 // ---- the origin
 
 void Handshaking::on(OriginSecured&& input, const StageContext& context) {
   // The flag counts also when the origin gave up because we had nothing to show.
-  if (input.wants_certificate) return redial(context);
+  if (input.wants_certificate) return redial(Step::kRedialing, context);
   if (input.handshake.failed) {
+    constexpr uint8_t no_application_protocol = 120;  // RFC 7301 section 3.2
+    const bool other_version = input.handshake.alert == no_application_protocol && !offered_http2_;
+    if (other_version) return redial(Step::kTranslating, context);
     note_failure(Side::kOrigin, input.handshake, facts_);
     return refuse(CloseReason::kTlsOrigin, context);
   }
@@ -120,20 +128,26 @@ void Handshaking::refuse(CloseReason reason, const StageContext& context) {
   }
 }
 
-// ---- an origin that wants to see a certificate of the client
+// ---- a second connection to the origin
 
-// Nobody but the client can show one: it speaks to the origin itself, over a connection that heard nothing of ours.
-void Handshaking::redial(const StageContext& context) {
-  step_ = Step::kRedialing;
+void Handshaking::redial(Step step, const StageContext& context) {
+  step_ = step;
   deadline_.reset();  // the dialer always answers
   context.out.emplace_back(HangUp{});
   context.out.emplace_back(Dial{bound_, nullptr});
 }
 
 void Handshaking::on(DialDone&& input, const StageContext& context) {
-  FlowRecord& record = context.record;
   if (input.failure != CloseReason::kUnspecified) return refuse(input.failure, context);
-  record.destination = input.address;
+  context.record.destination = input.address;
+  if (step_ == Step::kTranslating) return secure_origin({std::string(alpn_h2)}, context);
+  splice_redialled(context);
+}
+
+// Nobody but the client can show its certificate: it speaks to the origin itself, over a connection that heard nothing
+// of ours.
+void Handshaking::splice_redialled(const StageContext& context) {
+  FlowRecord& record = context.record;
   record.client_bytes = hello_.size();
   record.action = Verdict::kBypass;
   record.policy = "client certificate";
@@ -184,8 +198,8 @@ void Handshaking::on(ClientSecured&& input, const StageContext& context) {
   terms.origin_open = true;
   terms.origin_http2 = origin_http2_;
   terms.accepted_chain = accepted_chain_;
-  if (http2) {
-    Multiplexing(std::move(terms)).start(context);
+  if (http2 || origin_http2_) {
+    Multiplexing(std::move(terms), http2).start(context);
   } else {
     Relaying(std::move(terms)).start({}, false, context);
   }

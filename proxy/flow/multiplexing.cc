@@ -7,6 +7,7 @@
 #include "proxy/flow/limits.h"
 #include "proxy/flow/policy_question.h"
 #include "proxy/flow/proxy_flow.h"
+#include "proxy/http/http1_server.h"
 
 namespace sluice::flow {
 
@@ -18,7 +19,8 @@ namespace {
 constexpr std::string_view client_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 // As much as the driver shall have of it; true when there was something.
-bool send_output(http::OriginSession& session, Outlet& outlet, Side side, LegIndex leg, const StageContext& context) {
+template <class Session>
+bool send_output(Session& session, Outlet& outlet, Side side, LegIndex leg, const StageContext& context) {
   bool any = false;
   while (outlet.taken < outlet_bytes_max) {
     base::Chunk bytes = session.take_output(outlet_bytes_max - outlet.taken);
@@ -67,15 +69,25 @@ void Multiplexing::on(Received&& input, const StageContext& context) {
 }
 
 // A client of HTTP/2 speaks first, and always the same words.
-void Multiplexing::begin(const StageContext& context) {
+policy::Protocol Multiplexing::first_protocol() const {
+  if (!client_http2_) return protocol_of(first_words_.view());
   const std::string_view said = first_words_.text().substr(0, client_preface.size());
-  if (!client_preface.starts_with(said) || origin_first_.size() >= origin_first_bytes_max) {
-    return unknown_inside(context);
+  if (!client_preface.starts_with(said)) return policy::Protocol::kOther;
+  return said.size() < client_preface.size() ? policy::Protocol::kNotYet : policy::Protocol::kHttp;
+}
+
+void Multiplexing::begin(const StageContext& context) {
+  const policy::Protocol protocol = first_protocol();
+  const bool waits = protocol == policy::Protocol::kNotYet && origin_first_.size() < origin_first_bytes_max;
+  if (waits) return;
+  if (protocol != policy::Protocol::kHttp) return unknown_inside(context);
+  if (client_http2_) {
+    client_ = std::make_unique<Http2Session>(
+        Http2Session::Options{.role = Http2Session::Role::kServer, .streams_max = mux_streams_max, .websockets = false},
+        context.now);
+  } else {
+    client_ = std::make_unique<http::Http1Server>(http::Scheme::kHttps);
   }
-  if (said.size() < client_preface.size()) return;
-  client_ = std::make_unique<Http2Session>(
-      Http2Session::Options{.role = Http2Session::Role::kServer, .streams_max = mux_streams_max, .websockets = false},
-      context.now);
   if (context.draining) tell_drain(context);
   MuxLeg& first = *legs_.front();
   if (first.state == MuxLeg::State::kOpen) {
@@ -103,6 +115,7 @@ void Multiplexing::on(ReadEnded&& input, const StageContext& context) {
     }
     return work(context);
   }
+  if (client_ != nullptr && client_->receive_end()) return work(context);  // what it asked for is still answered
   end_all(CloseReason::kClientClosed, context);
   leave(CloseReason::kClientClosed, Stage::kUnspecified, context);
 }
@@ -208,7 +221,7 @@ void Multiplexing::work(const StageContext& context) {
     moved = send_to_client(context) || moved;
   }
   if (over_) return;
-  for (const auto& leg : legs_) hold_or_release(*leg, context);
+  hold_or_release(context);
   settle(context);
 }
 
@@ -244,19 +257,29 @@ bool Multiplexing::send_to_origin(MuxLeg& leg, const StageContext& context) {
   return true;
 }
 
-void Multiplexing::hold_or_release(MuxLeg& leg, const StageContext& context) {
-  if (leg.session == nullptr || leg.held == leg.session->full()) return;
-  leg.held = !leg.held;
-  if (leg.held) {
-    context.out.emplace_back(HoldRead{Side::kOrigin, HoldReason::kUnread, leg.index});
-  } else {
-    context.out.emplace_back(ReleaseRead{Side::kOrigin, HoldReason::kUnread, leg.index});
+// Where there are no windows, not reading is what stops a sender.
+void Multiplexing::hold_or_release(const StageContext& context) {
+  const auto set = [&](bool& held, bool full, Side side, LegIndex leg) {
+    if (std::exchange(held, full) == full) return;
+    if (full) {
+      context.out.emplace_back(HoldRead{side, HoldReason::kUnread, leg});
+    } else {
+      context.out.emplace_back(ReleaseRead{side, HoldReason::kUnread, leg});
+    }
+  };
+  set(client_held_, client_->full(), Side::kClient, 0);
+  for (const auto& leg : legs_) {
+    if (leg->session != nullptr) set(leg->held, leg->session->full(), Side::kOrigin, leg->index);
   }
 }
 
 // Whether the connection goes on.
 void Multiplexing::settle(const StageContext& context) {
   if (std::exchange(busy_, !streams_.empty()) && streams_.empty()) context.out.emplace_back(Resume{});
+  if (client_->broken()) {
+    context.out.emplace_back(Abort{Side::kClient});
+    return leave(ending_.value_or(CloseReason::kOriginClosed), Stage::kRelaying, context);
+  }
   if (!client_->finished() || client_->has_output()) return;
   const CloseReason reason = ending_.value_or(CloseReason::kClientClosed);
   end_all(reason, context);
@@ -265,6 +288,7 @@ void Multiplexing::settle(const StageContext& context) {
   if (context.record.action == Verdict::kUnspecified) context.record.action = Verdict::kAllow;
   if (exchanges_ == 0) context.write_record(Record::State::kClosed);
   for (const auto& leg : legs_) hang_up(*leg, context);
+  if (client_held_) context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kUnread});
   context.out.emplace_back(EndWrite{Side::kClient});
   context.go(Refusing(context.now, reason));
 }

@@ -1,7 +1,8 @@
 #pragma once
-// Multiplexing: HTTP/2 inside TLS that ends here, stream by stream. Each stream is an exchange with a record, a verdict
-// and an end of its own. The origin's side is one connection of HTTP/2, or, where the origin does not speak it, up to
-// mux_legs_max of HTTP/1.1 with one exchange each at a time.
+// Multiplexing: HTTP inside TLS that ends here, stream by stream, where at least one side speaks HTTP/2. Each stream is
+// an exchange with a record, a verdict and an end of its own. The origin's side is one connection of HTTP/2, or, where
+// the origin does not speak it, up to mux_legs_max of HTTP/1.1 with one exchange each at a time. A client that speaks
+// only HTTP/1.1 has one stream at a time.
 //
 //   client's stream   request head --policy--> waiting --a leg has room--> left --response--> ended both ways
 //                        |  +-- 403, 421, ...: our own answer, the other streams do not notice
@@ -31,8 +32,8 @@ class Multiplexing {
  public:
   static constexpr const char* name = "multiplexing";
 
-  // The client agreed on HTTP/2; the origin of `terms.bound` is connected.
-  explicit Multiplexing(RelayTerms terms) : terms_(std::move(terms)) {}
+  // The origin of `terms.bound` is connected. `client_http2`: the client agreed on it; else the origin did.
+  Multiplexing(RelayTerms terms, bool client_http2) : terms_(std::move(terms)), client_http2_(client_http2) {}
   void start(const StageContext& context);
 
   void on(Received&& input, const StageContext& context);
@@ -54,13 +55,14 @@ class Multiplexing {
  private:
   // The connection (multiplexing.cc).
   void begin(const StageContext& context);
+  policy::Protocol first_protocol() const;
   void unknown_inside(const StageContext& context);
   void work(const StageContext& context);
   bool hear_client(const StageContext& context);
   bool serve(MuxLeg& leg, const StageContext& context);
   bool send_to_client(const StageContext& context);
   bool send_to_origin(MuxLeg& leg, const StageContext& context);
-  void hold_or_release(MuxLeg& leg, const StageContext& context);
+  void hold_or_release(const StageContext& context);
   void tell_drain(const StageContext& context);
   void settle(const StageContext& context);
   void cut_off(CloseReason reason, const StageContext& context);
@@ -125,8 +127,10 @@ class Multiplexing {
   RelayTerms terms_;
   base::Chunk first_words_;   // of the client, until they are known to be HTTP/2
   base::Chunk origin_first_;  // what the origin said meanwhile
-  std::unique_ptr<http::Http2Session> client_;
+  bool client_http2_;
+  std::unique_ptr<http::ClientSession> client_;
   Outlet outlet_;                                                           // to the client
+  bool client_held_ = false;                                                // its reading
   std::unordered_map<http::StreamId, std::unique_ptr<MuxStream>> streams_;  // by the client's number
   MuxOrder order_;
   std::deque<http::StreamId> waiting_;  // for a leg, or for room on it

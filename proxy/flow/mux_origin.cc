@@ -101,7 +101,7 @@ void Multiplexing::send_request(MuxStream& stream, MuxLeg& leg, const StageConte
   one.write_record(Record::State::kOpen);  // before the first byte leaves for this exchange
   stream.noted_at = context.now;
   stream.left = true;
-  if (stream.request.websocket && !leg.http2) give_websocket_key(stream.request, one.record);
+  if (stream.request.websocket && client_http2_ && !leg.http2) give_websocket_key(stream.request, one.record);
   const bool ends = stream.request_ended && stream.held.empty() && stream.held_trailers.empty();
   stream.origin_id = leg.session->send_request(stream.request, ends);
   if (stream.origin_id == 0) {  // its numbers are used up

@@ -14,7 +14,8 @@ void Multiplexing::client_says(http::RequestReceived&& event, const StageContext
   stream.request_ended = event.end;
   const StageContext one = of(stream, context);
   one.record.client_bytes = http::head_bytes(stream.request);
-  note_request(one, terms_, stream.request, HttpVersion::kHttp2);
+  const HttpVersion http1 = stream.request.minor_version == 0 ? HttpVersion::kHttp10 : HttpVersion::kHttp11;
+  note_request(one, terms_, stream.request, client_http2_ ? HttpVersion::kHttp2 : http1);
   consider(stream, context);
 }
 
@@ -115,7 +116,7 @@ void Multiplexing::answer(MuxStream& stream, CloseReason reason, const OwnAnswer
   client_->send_response(stream.id, response, bodyless);
   if (!bodyless) {
     client_->send_data(stream.id, base::Chunk::copy_of(own.body));
-    client_->send_end(stream.id);
+    client_->send_end(stream.id, {});
   }
   client_->discard(stream.id);
   drop_origin_stream(stream, Http2Code::kCancel, context.now);

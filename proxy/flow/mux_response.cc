@@ -20,11 +20,17 @@ Refused bad_response() {
   return {CloseReason::kMessageRejected, bad_gateway, "The origin's response is refused."};
 }
 
-// An origin of HTTP/1.1 shows that it read the key of a WebSocket (RFC 6455 section 4.1).
-bool accepts_websocket(const http::Request& request, const http::Response& response) {
+// In HTTP/1.1 the key of a WebSocket is answered (RFC 6455 section 4.2.2), in HTTP/2 there is none.
+std::string wanted_accept(const http::Request& request) {
   const std::string* key = wire::find_field(request.fields, "sec-websocket-key");
+  return key != nullptr ? tls::websocket_accept(*key) : std::string();
+}
+bool accepts_websocket(const http::Request& request, const http::Response& response) {
   const std::string* accept = wire::find_field(response.fields, "sec-websocket-accept");
-  return key != nullptr && accept != nullptr && *accept == tls::websocket_accept(*key);
+  return accept != nullptr && *accept == wanted_accept(request);
+}
+void accept_websocket(const http::Request& request, http::Response& response) {
+  response.fields.push_back({"Sec-WebSocket-Accept", wanted_accept(request)});
 }
 
 }  // namespace
@@ -34,9 +40,13 @@ void Multiplexing::origin_says(MuxLeg& leg, http::ResponseReceived&& event, cons
   if (stream == nullptr) return;
   touch(*stream, context.now);
   leg.used = true;
-  const http::Response& response = event.response;
-  if (response.status == switching_protocols && !leg.http2 && !accepts_websocket(stream->request, response)) {
-    return refuse(*stream, bad_response(), context);
+  http::Response& response = event.response;
+  if (response.status == switching_protocols && client_http2_ != leg.http2) {
+    if (leg.http2) {
+      accept_websocket(stream->request, response);
+    } else if (!accepts_websocket(stream->request, response)) {
+      return refuse(*stream, bad_response(), context);
+    }
   }
   if (response.status < first_final_status && response.status != switching_protocols) {
     if (response.status == continue_status && !stream->request.expects_continue) return;

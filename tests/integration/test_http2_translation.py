@@ -1,5 +1,6 @@
-"""Clients that speak only HTTP/2 before an origin that speaks only HTTP/1.1: python3-h2, Node, h2load and gRPC in front,
-Node behind; every stream becomes an exchange on one of a few connections, and comes back whole."""
+"""Clients that speak only HTTP/2 before an origin that speaks only HTTP/1.1 (python3-h2, Node, h2load and gRPC in front,
+Node behind), and the other way round (curl, Python): every exchange comes back whole."""
+import base64
 import concurrent.futures
 import hashlib
 import http.server
@@ -50,7 +51,8 @@ class Translation(Http2Case):
         client.send(post, b"12345", end=True)
         self.assertEqual(client.wait_end(post).decode(), hashlib.sha256(b"12345").hexdigest())
         lied = client.request("/echo", method="POST", end=False, fields=[("content-length", "5")])
-        client.send(lied, b"1234567", end=True)
+        client.h2.send_data(lied.number, b"1234567", end_stream=True)
+        client.flush()
         client.until(lambda: lied.reset is not None, "the reset of a body longer than it said")
         self.assertEqual(client.fetch("/bytes/3").status, 200)
 
@@ -151,6 +153,105 @@ class Translation(Http2Case):
         good = client.fetch("/bytes/7")
         self.assertEqual((client.answer(blocked), good.status), (403, 200))
         self.assertNotIn("/secret/plan", [request["target"] for request in self.web.requests()])
+
+
+class ToHttp2(Http2Case):
+    VERSIONS = "h2"
+
+    def curl1(self, *arguments, code=0):
+        return self.curl("--http1.1", *arguments, code=code)
+
+    def open(self, host):
+        sock = h2_web.open_tls(self.proxy.address, f"{host}.h2.test", self.web.port, self.root, ["http/1.1"])
+        self.addCleanup(sock.close)
+        return sock
+
+    def head(self, host, path, *fields, method="GET"):
+        return "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {host}.h2.test:{self.web.port}", *fields, "", ""]).encode()
+
+    @staticmethod
+    def read_to(sock, end):
+        got = b""
+        while not got.endswith(end):
+            piece = sock.recv(4096)
+            if not piece:
+                raise AssertionError(got)
+            got += piece
+        return got
+
+    def test_requests_of_one_connection(self):
+        shown = self.curl1("-w", " %{http_version} %{http_code}|", self.url("one", "/bytes/5?secret=1"),
+                           self.url("one", "/bytes/6"), self.url("one", "/secret/plan"), self.url("one", "/bytes/7"))
+        self.assertEqual(shown, "sssss 1.1 200|ssssss 1.1 200|node 1.1 200|sssssss 1.1 200|")
+        seen = [request for request in self.web.requests() if request["authority"].startswith("one.")]
+        self.assertEqual([request["version"] for request in seen], ["2.0"] * 4)
+        self.assertEqual(len({request["sessions"] for request in seen}), 1)
+        self.one_event("host eq one.h2.test and url like /bytes/5", type="page", url=self.url("one", "/bytes/5"),
+                       http_version="HTTP/1.1", alpn="http/1.1", method="GET", status=200, action="allow",
+                       close_reason="completed")
+        self.store.wait_for_events("host eq one.h2.test and status = 200", count=4)
+
+    def test_bodies_both_ways(self):
+        body = self.directory / "body"
+        body.write_bytes(b"0123456789abcdef" * 600_000)
+        digest = hashlib.sha256(body.read_bytes()).hexdigest()
+        self.assertEqual(self.curl1("--data-binary", f"@{body}", self.url("up", "/echo")), digest)
+        self.assertEqual(self.curl1("-T", body, "-X", "POST", "-H", "Transfer-Encoding: chunked",
+                                    self.url("up", "/echo")), digest)
+        self.curl1("-o", self.directory / "down", self.url("down", "/bytes/20000000"))
+        self.assertEqual((self.directory / "down").read_bytes(), b"s" * 20_000_000)
+        self.assertEqual(self.curl1("-I", "-w", "%{http_code}", self.url("down", "/bytes/100")).split()[-1], "200")
+        for status in (204, 304, 404):
+            self.assertEqual(self.curl1("-w", "%{http_code}", self.url("down", f"/status/{status}")), str(status))
+
+    def test_requests_sent_ahead(self):
+        sock = self.open("ahead")
+        sock.sendall(self.head("ahead", "/bytes/3") * 50)
+        got = b""
+        while got.count(b"HTTP/1.1 200 ") < 50 or not got.endswith(b"3\r\nsss\r\n0\r\n\r\n"):
+            got += sock.recv(65536)
+        self.assertEqual(got.count(b"\r\n\r\n3\r\nsss\r\n0\r\n\r\n"), 50)
+        self.store.wait_for_events("host eq ahead.h2.test and status = 200", count=50)
+
+    def test_trailers_and_hints(self):
+        sock = self.open("extras")
+        sock.sendall(self.head("extras", "/trailers"))
+        self.assertIn(b"with trailers\r\n0\r\nx-sum: 13\r\n", self.read_to(sock, b"x-sum: 13\r\n\r\n"))
+        sock.sendall(self.head("extras", "/hints"))
+        self.assertTrue(self.read_to(sock, b"hinted\r\n0\r\n\r\n").startswith(b"HTTP/1.1 103 "))
+
+    def test_a_blocked_request_and_the_next(self):
+        shown = self.curl1("-o", "/dev/null", "-w", "%{http_code} ", self.url("app", "/secret/plan"),
+                           "-o", "/dev/null", self.url("app", "/bytes/1"))
+        self.assertEqual(shown, "403 200 ")
+
+    def test_a_cut_answer_is_seen_as_cut(self):
+        self.curl1("-o", "/dev/null", self.url("cut", "/cut"), code=56)
+        self.one_event("host eq cut.h2.test", status=200, error_stage="relaying")
+
+    def test_a_websocket(self):
+        sock = self.open("socket")
+        key = base64.b64encode(b"0123456789abcdef").decode()
+        sock.sendall(self.head("socket", "/socket", "Connection: Upgrade", "Upgrade: websocket",
+                               f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"))
+        accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())
+        answer = self.read_to(sock, b"\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 101 "), answer)
+        self.assertIn(b"sec-websocket-accept: " + accept.lower(), answer.lower())
+        for number in range(10):
+            sock.sendall(b"frame %d" % number)
+            self.read_to(sock, b"frame %d" % number)
+        sock.close()
+        self.one_event("host eq socket.h2.test and status = 101", method="GET", http_version="HTTP/1.1")
+
+    def test_an_early_answer_ends_the_connection(self):
+        sock = self.open("early")
+        sock.sendall(self.head("early", "/early", "Content-Length: 1000000", method="POST") + b"x" * 1000)
+        answer = b""
+        while piece := sock.recv(4096):
+            answer += piece
+        self.assertIn(b" 413 ", answer)
+        self.assertTrue(answer.endswith(b"enough\r\n0\r\n\r\n"), answer)
 
 
 class GrpcOverHttp1(http.server.BaseHTTPRequestHandler):

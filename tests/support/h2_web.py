@@ -94,7 +94,7 @@ server.on("request", (request, response) => {
     (response.stream ? response.stream.session : request.socket).destroy();
   } else if (kind === "cut") {
     response.writeHead(200, {"content-length": "100000"});
-    response.write("half", () => request.socket.destroy());
+    response.write("half", () => (response.stream ? response.stream.session : request.socket).destroy());
   } else if (kind === "early") {
     response.writeHead(413);
     response.end("enough");
