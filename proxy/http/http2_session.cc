@@ -109,6 +109,7 @@ void Http2Session::receive(base::ByteView bytes, base::Time now) {
   if (state.failed) return;
   state.idle_frames.refill(now);
   state.resets.refill(now);
+  state.walk.receive(bytes, now);
   const ssize_t taken = nghttp2_session_mem_recv(state.session, bytes.data(), bytes.size());
   state.after_nghttp2();
   if (taken == NGHTTP2_ERR_FLOODED) {
@@ -311,6 +312,10 @@ size_t Http2Session::streams() const {
 
 base::Time Http2Session::last_heard() const {
   return state_->last_heard;
+}
+
+std::optional<base::Time> Http2Session::unfinished_since() const {
+  return state_->failed ? std::nullopt : state_->walk.unfinished_since();
 }
 
 std::optional<base::Duration> Http2Session::round_trip() const {

@@ -86,6 +86,9 @@ class Http2Session {
   bool idle() const;      // no stream is open
   size_t streams() const;
   base::Time last_heard() const;  // when a byte came
+  // Since when a frame other than DATA, or a block of fields over several frames, has begun to come and is not whole
+  // (the client's preface too). Such bytes do nothing yet: they get the time of a head, not that of an idle connection.
+  std::optional<base::Time> unfinished_since() const;
   std::optional<base::Duration> round_trip() const;
 
  private:

@@ -22,6 +22,7 @@ Http2State::Http2State(const Http2Session::Options& made_with, base::Time made_a
     : options(made_with),
       now(made_at),
       last_heard(made_at),
+      walk(server() ? NGHTTP2_CLIENT_MAGIC_LEN : 0),
       idle_frames(idle_frames_burst_max, idle_frames_per_second, made_at),
       resets(resets_burst_max, resets_per_second, made_at),
       window(connection_window_bytes, inspected_window_bytes_max, made_at) {

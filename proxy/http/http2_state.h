@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proxy/http/frame_budget.h"
+#include "proxy/http/frame_walk.h"
 #include "proxy/http/http2_head.h"
 #include "proxy/http/http2_session.h"
 #include "proxy/http/receive_window.h"
@@ -89,6 +90,7 @@ class Http2State {
   nghttp2_session* session = nullptr;
   base::Time now;
   base::Time last_heard;
+  FrameWalk walk;
   FrameBudget idle_frames;
   FrameBudget resets;
   std::unordered_map<StreamId, std::unique_ptr<Http2Stream>> streams;
