@@ -192,14 +192,17 @@ void Http2Session::send_response(StreamId id, const Response& response, bool end
   pairs.add(":status", status);
   pairs.add_fields(response.fields);
   if (interim) {
-    (void)nghttp2_submit_headers(state.session, NGHTTP2_FLAG_NONE, id, nullptr, pairs.data(), pairs.size(), nullptr);
+    const int queued =
+        nghttp2_submit_headers(state.session, NGHTTP2_FLAG_NONE, id, nullptr, pairs.data(), pairs.size(), nullptr);
+    stream->heads_queued += queued == 0 ? 1 : 0;
     return;
   }
   pairs.add_length(response.body, end);
   stream->answered = true;
   stream->write_ended = stream->write_ended || end;
   const nghttp2_data_provider provider = provider_of(*stream);
-  (void)nghttp2_submit_response(state.session, id, pairs.data(), pairs.size(), end ? nullptr : &provider);
+  const int queued = nghttp2_submit_response(state.session, id, pairs.data(), pairs.size(), end ? nullptr : &provider);
+  stream->heads_queued += queued == 0 ? 1 : 0;
 }
 
 void Http2Session::send_data(StreamId id, base::Chunk bytes) {

@@ -63,7 +63,7 @@ class Http2Session {
   // Nothing that still comes on this stream is wanted; events of it stop but for its end. When our end has been sent
   // and the peer has not ended, the stream is reset with NO_ERROR (a response before the end of its request).
   void discard(StreamId stream);
-  // The stream ends at once for both sides.
+  // The stream ends at once for both sides: what is unsent is gone, but the heads that were sent go before.
   void reset(StreamId stream, Http2Code code);
 
   // ---- connection

@@ -184,6 +184,9 @@ void Http2State::after_nghttp2() {
     (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
   }
   for (const StreamId id : std::exchange(closed, {})) streams.erase(id);
+  for (const StreamId id : std::exchange(to_reset, {})) {
+    if (const Http2Stream* stream = find(id)) submit_reset(*stream, *stream->reset_due);
+  }
   if (fault_code != Http2Code::kNoError) fail(fault_code, fault_text);
   if (own_code != NGHTTP2_NO_ERROR) end_of_connection(code_of(own_code), false, own_text);
   if (peer_code != NGHTTP2_NO_ERROR) end_of_connection(code_of(peer_code), true, peer_text);
@@ -206,6 +209,12 @@ void Http2State::reset(Http2Stream& stream, Http2Code code) {
   unconsumed -= std::exchange(stream.unconsumed, 0);
   give_connection_window();
   if (std::exchange(stream.reset_by_owner, true)) return;
+  // nghttp2 drops the frames of a stream that waits to be reset.
+  if (stream.heads_queued == 0) return submit_reset(stream, code);
+  stream.reset_due = code;
+}
+
+void Http2State::submit_reset(const Http2Stream& stream, Http2Code code) {
   (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream.id, static_cast<uint32_t>(code));
 }
 
