@@ -70,7 +70,7 @@ class Requests(lanes.Lane):
             return [(one["method"], one["target"].partition("?")[0], one["host"], one["body"])
                     for one in witness.requests()]
         wait.until(lambda: len(seen()) >= len(expected), f"{len(expected)} requests at {witness.name}")
-        self.assertEqual(seen(), expected)
+        self.assertEqual(seen(), expected, witness.name)
         told = self.store.wait_for_events(f'dstport eq {witness.port} and status = 200', count=len(expected))
         urls = [re.sub(r"^https?://", "", event["url"]).partition("?")[0] for event in told]
         self.assertEqual(sorted(urls), sorted(host + target for _, target, _, _ in expected))

@@ -28,6 +28,7 @@ const answer = (request, response) => {
   response.on("error", () => {});
   request.on("data", part => parts.push(part));
   request.on("end", () => {
+    if (request.aborted || request.stream?.rstCode) return;  // HTTP/2 says "end" of those too
     fs.writeSync(log, JSON.stringify({method: request.method, target: request.url,
                                       host: request.authority || request.headers.host,
                                       body: Buffer.concat(parts).toString("latin1")}) + "\\n");
