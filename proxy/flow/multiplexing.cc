@@ -173,7 +173,12 @@ std::optional<base::Time> Multiplexing::deadline() const {
     if (leg->rests()) next = std::min(next, leg->idle_since + origin_idle_max);
   }
   if (drain_at_) next = std::min(next, *drain_at_);
+  if (const auto since = unfinished_since()) next = std::min(next, *since + timeouts_.head);
   return std::min(next, total_by_);
+}
+
+std::optional<base::Time> Multiplexing::unfinished_since() const {
+  return client_ == nullptr ? std::nullopt : client_->unfinished_since();
 }
 
 void Multiplexing::on(Tick&&, const StageContext& context) {
@@ -199,6 +204,9 @@ void Multiplexing::on(Tick&&, const StageContext& context) {
       stream->noted_at = now;
       of(*stream, context).write_record(Record::State::kOpen);
     }
+  }
+  if (const auto since = unfinished_since(); since && now >= *since + timeouts_.head) {
+    return cut_off(CloseReason::kHeadTimeout, context);
   }
   if (order_.empty() && now >= moved_at_ + timeouts_.idle) {
     if (client_ == nullptr) return leave(CloseReason::kIdleTimeout, Stage::kUnspecified, context);

@@ -63,6 +63,7 @@ class Multiplexing {
   bool send_to_client(const StageContext& context);
   bool send_to_origin(MuxLeg& leg, const StageContext& context);
   void hold_or_release(const StageContext& context);
+  std::optional<base::Time> unfinished_since() const;
   void tell_drain(const StageContext& context);
   void settle(const StageContext& context);
   void cut_off(CloseReason reason, const StageContext& context);

@@ -1,6 +1,8 @@
 #pragma once
 // ClientSession: one connection of a client, without a socket and whichever version of HTTP it speaks; OriginSession
 // seen from the other end.
+#include <optional>
+
 #include "proxy/base/time.h"
 #include "proxy/http/http2_event.h"
 
@@ -22,6 +24,10 @@ class ClientSession {
   // Bytes for the client, about `bytes_max` of them; empty when there is nothing to say now.
   virtual base::Chunk take_output(size_t bytes_max) = 0;
   virtual bool has_output() const = 0;
+
+  // Since when a head has begun to come and is not whole. Such bytes do nothing yet: they get the time of a head, not
+  // that of an idle connection.
+  virtual std::optional<base::Time> unfinished_since() const = 0;
 
   // ---- messages. An `end` is the last thing sent on a stream.
   // Interim ones first if there are any. `end`: no content follows, whatever its framing says. 101 accepts a WebSocket;

@@ -10,9 +10,10 @@ namespace sluice::http {
 
 // ---- what the client says
 
-void Http1Server::receive(base::ByteView bytes, base::Time) {
+void Http1Server::receive(base::ByteView bytes, base::Time now) {
   if (over_) return;
   if (opaque_) return content(bytes);
+  if (!reader_.in_head()) head_since_ = now;
   reader_.receive(base::Chunk::copy_of(bytes));
   read();
 }
@@ -92,6 +93,11 @@ bool Http1Server::receive_end() {
 bool Http1Server::full() const {
   const size_t ahead = stream_ != 0 && request_ended_ && !opaque_ ? reader_.waiting() : 0;
   return std::max(unconsumed_, ahead) >= unread_bytes_max;
+}
+
+std::optional<base::Time> Http1Server::unfinished_since() const {
+  if (over_ || stream_ != 0 || !reader_.in_head()) return std::nullopt;
+  return head_since_;
 }
 
 Http2Events Http1Server::take_events() {

@@ -19,6 +19,7 @@ class Http1Server final : public ClientSession {
   Http2Events take_events() override;
   base::Chunk take_output(size_t bytes_max) override;
   bool has_output() const override;
+  std::optional<base::Time> unfinished_since() const override;
 
   void send_response(StreamId stream, const Response& response, bool end) override;
   void send_data(StreamId stream, base::Chunk bytes) override;
@@ -53,6 +54,7 @@ class Http1Server final : public ClientSession {
   bool ended_ = false;  // the client sent FIN
   bool over_ = false;
   bool broken_ = false;
+  base::Time head_since_{};
 
   // Of the exchange: what the client says.
   int minor_version_ = 1;

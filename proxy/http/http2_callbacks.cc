@@ -150,6 +150,12 @@ int data(nghttp2_session*, uint8_t, int32_t id, const uint8_t* bytes, size_t cou
   return 0;
 }
 
+// Of a response, or its trailers.
+void head_written(Http2State& state, Http2Stream& stream) {
+  if (stream.heads_queued == 0 || --stream.heads_queued > 0) return;
+  if (stream.reset_due) state.to_reset.push_back(stream.id);
+}
+
 int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
   Http2State& state = state_of(user);
   Http2Stream* stream = frame->hd.stream_id == 0 ? nullptr : state.find(frame->hd.stream_id);
@@ -169,19 +175,24 @@ int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     const bool cut_short = !stream->unsent.empty() && frame->hd.length < useful_data_bytes_min;
     for (int each_window = 0; each_window < 2 && !cut_short; ++each_window) state.idle_frames.give();
   }
-  if (frame->hd.type == NGHTTP2_HEADERS) state.idle_frames.give();  // a message moved on
+  if (frame->hd.type == NGHTTP2_HEADERS) {
+    state.idle_frames.give();  // a message moved on
+    head_written(state, *stream);
+  }
   if (!ends_stream(frame->hd)) return 0;
   stream->end_sent = true;
   if (stream->discarding) state.to_discard.push_back(stream->id);
   return 0;
 }
 
-// Only for HEADERS that open a stream does anybody wait.
+// Only for HEADERS does anybody wait.
 int frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
   Http2State& state = state_of(user);
-  if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   Http2Stream* stream = state.find(frame->hd.stream_id);
-  if (stream != nullptr) state.stream_closed(*stream, NGHTTP2_REFUSED_STREAM);
+  if (stream == nullptr) return 0;
+  if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) state.stream_closed(*stream, NGHTTP2_REFUSED_STREAM);
+  head_written(state, *stream);
   return 0;
 }
 
@@ -218,7 +229,7 @@ int send_data(nghttp2_session*, nghttp2_frame*, const uint8_t* head, size_t coun
 ssize_t http2_read_unsent(nghttp2_session*, int32_t, uint8_t*, size_t count, uint32_t* flags,
                           nghttp2_data_source* source, void* user) {
   auto& stream = *static_cast<Http2Stream*>(source->ptr);
-  if (stream.unsent.empty() && !stream.write_ended) {
+  if (stream.reset_due || (stream.unsent.empty() && !stream.write_ended)) {
     stream.deferred = true;
     return NGHTTP2_ERR_DEFERRED;
   }

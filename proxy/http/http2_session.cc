@@ -107,6 +107,7 @@ void Http2Session::receive(base::ByteView bytes, base::Time now) {
   if (state.failed) return;
   state.idle_frames.refill(now);
   state.resets.refill(now);
+  state.walk.receive(bytes, now);
   const ssize_t taken = nghttp2_session_mem_recv(state.session, bytes.data(), bytes.size());
   state.after_nghttp2();
   if (taken == NGHTTP2_ERR_FLOODED) {
@@ -193,14 +194,17 @@ void Http2Session::send_response(StreamId id, const Response& response, bool end
   pairs.add(":status", status);
   pairs.add_fields(response.fields);
   if (interim) {
-    (void)nghttp2_submit_headers(state.session, NGHTTP2_FLAG_NONE, id, nullptr, pairs.data(), pairs.size(), nullptr);
+    const int queued =
+        nghttp2_submit_headers(state.session, NGHTTP2_FLAG_NONE, id, nullptr, pairs.data(), pairs.size(), nullptr);
+    stream->heads_queued += queued == 0 ? 1 : 0;
     return;
   }
   pairs.add_length(response.body, end);
   stream->answered = true;
   stream->write_ended = stream->write_ended || end;
   const nghttp2_data_provider provider = provider_of(*stream);
-  (void)nghttp2_submit_response(state.session, id, pairs.data(), pairs.size(), end ? nullptr : &provider);
+  const int queued = nghttp2_submit_response(state.session, id, pairs.data(), pairs.size(), end ? nullptr : &provider);
+  stream->heads_queued += queued == 0 ? 1 : 0;
 }
 
 void Http2Session::send_data(StreamId id, base::Chunk bytes) {
@@ -313,6 +317,10 @@ size_t Http2Session::streams() const {
 
 base::Time Http2Session::last_heard() const {
   return state_->last_heard;
+}
+
+std::optional<base::Time> Http2Session::unfinished_since() const {
+  return state_->failed ? std::nullopt : state_->walk.unfinished_since();
 }
 
 std::optional<base::Duration> Http2Session::round_trip() const {

@@ -67,7 +67,7 @@ class Http2Session final : public ClientSession, public OriginSession {
   // Nothing that still comes on this stream is wanted; events of it stop but for its end. When our end has been sent
   // and the peer has not ended, the stream is reset with NO_ERROR (a response before the end of its request).
   void discard(StreamId stream) override;
-  // The stream ends at once for both sides.
+  // The stream ends at once for both sides: what is unsent is gone, but the heads that were sent go before.
   void reset(StreamId stream, Http2Code code) override;
 
   // ---- connection
@@ -91,6 +91,9 @@ class Http2Session final : public ClientSession, public OriginSession {
   bool idle() const;                              // no stream is open
   size_t streams() const;
   base::Time last_heard() const;  // when a byte came
+  // Since when a frame other than DATA, or a block of fields over several frames, has begun to come and is not whole
+  // (the client's preface too). Such bytes do nothing yet: they get the time of a head, not that of an idle connection.
+  std::optional<base::Time> unfinished_since() const override;
   std::optional<base::Duration> round_trip() const;
 
  private:

@@ -24,6 +24,7 @@ Http2State::Http2State(const Http2Session::Options& made_with, base::Time made_a
     : options(made_with),
       now(made_at),
       last_heard(made_at),
+      walk(server() ? NGHTTP2_CLIENT_MAGIC_LEN : 0),
       idle_frames(idle_frames_burst_max, idle_frames_per_second, made_at),
       resets(resets_burst_max, resets_per_second, made_at),
       window(connection_window_bytes, inspected_window_bytes_max, made_at) {
@@ -183,6 +184,9 @@ void Http2State::after_nghttp2() {
     (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
   }
   for (const StreamId id : std::exchange(closed, {})) streams.erase(id);
+  for (const StreamId id : std::exchange(to_reset, {})) {
+    if (const Http2Stream* stream = find(id)) submit_reset(*stream, *stream->reset_due);
+  }
   if (fault_code != Http2Code::kNoError) fail(fault_code, fault_text);
   if (own_code != NGHTTP2_NO_ERROR) end_of_connection(code_of(own_code), false, own_text);
   if (peer_code != NGHTTP2_NO_ERROR) end_of_connection(code_of(peer_code), true, peer_text);
@@ -205,6 +209,12 @@ void Http2State::reset(Http2Stream& stream, Http2Code code) {
   unconsumed -= std::exchange(stream.unconsumed, 0);
   give_connection_window();
   if (std::exchange(stream.reset_by_owner, true)) return;
+  // nghttp2 drops the frames of a stream that waits to be reset.
+  if (stream.heads_queued == 0) return submit_reset(stream, code);
+  stream.reset_due = code;
+}
+
+void Http2State::submit_reset(const Http2Stream& stream, Http2Code code) {
   (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream.id, static_cast<uint32_t>(code));
 }
 

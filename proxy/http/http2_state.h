@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proxy/http/frame_budget.h"
+#include "proxy/http/frame_walk.h"
 #include "proxy/http/http2_head.h"
 #include "proxy/http/http2_session.h"
 #include "proxy/http/receive_window.h"
@@ -34,8 +35,10 @@ struct Http2Stream {
   size_t unconsumed = 0;  // bytes of the peer that the owner still has
   size_t unwanted = 0;    // that it never got
   base::Chunk unsent;
-  size_t just_sent = 0;  // not yet told in a DataSent
-  Fields trailers;       // ours, behind what is unsent
+  size_t just_sent = 0;                  // not yet told in a DataSent
+  Fields trailers;                       // ours, behind what is unsent
+  size_t heads_queued = 0;               // server: of responses, that nghttp2 has not written
+  std::optional<Http2Code> reset_due{};  // follows them
   bool websocket = false;
   bool headed = false;       // its first block of fields has begun to come
   bool answered = false;     // the final head has come (client) or was submitted (server)
@@ -68,6 +71,7 @@ class Http2State {
   void fail(Http2Code code, std::string text);
   void end_of_connection(Http2Code code, bool by_peer, std::string text);
   void reset(Http2Stream& stream, Http2Code code);
+  void submit_reset(const Http2Stream& stream, Http2Code code);
   void resume(Http2Stream& stream);
   // Content of which the owner holds nothing any more.
   void credit(Http2Stream& stream, size_t bytes);
@@ -89,6 +93,7 @@ class Http2State {
   nghttp2_session* session = nullptr;
   base::Time now;
   base::Time last_heard;
+  FrameWalk walk;
   FrameBudget idle_frames;
   FrameBudget resets;
   std::unordered_map<StreamId, std::unique_ptr<Http2Stream>> streams;
@@ -102,6 +107,7 @@ class Http2State {
   std::vector<StreamId> to_trail;    // their trailers are due
   std::vector<StreamId> to_discard;  // our end is sent, or content came, and what comes is not wanted
   std::vector<StreamId> fresh;       // server: to be placed among the others
+  std::vector<StreamId> to_reset;    // their heads are written
   // What ends the connection, seen in a callback.
   Http2Code fault_code = Http2Code::kNoError;
   const char* fault_text = "";

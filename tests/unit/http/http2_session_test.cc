@@ -189,6 +189,80 @@ TEST_CASE("resets: heard once by the other side, not by the one who did it") {
   CHECK(pair.server->idle());
 }
 
+TEST_CASE("heads that were sent go before a reset, content that waits does not") {
+  Http2Pair pair;
+  const StreamId headed = pair.request(get("/headed"), true);
+  pair.server->send_response(headed, answer(103), false);
+  pair.server->send_response(headed, answer(200), false);
+  say(*pair.server, headed, "begun");
+  pair.server->reset(headed, Http2Code::kInternalError);
+  pair.run();
+  REQUIRE(count<ResponseReceived>(pair.at_client) == 2);
+  CHECK(content(pair.at_client, headed).empty());
+  CHECK(count<StreamEnded>(pair.at_client) == 0);
+  REQUIRE(count<StreamReset>(pair.at_client) == 1);
+  CHECK(first<StreamReset>(pair.at_client)->code == Http2Code::kInternalError);
+  CHECK(count<StreamReset>(pair.at_server) == 0);
+  pair.at_client.clear();
+
+  const StreamId ended = pair.request(post("/ended"), false);  // what was whole stays whole
+  pair.server->send_response(ended, answer(413, {}), true);
+  pair.server->reset(ended, Http2Code::kCancel);
+  pair.run();
+  REQUIRE(count<ResponseReceived>(pair.at_client) == 1);
+  CHECK(first<ResponseReceived>(pair.at_client)->end);
+  CHECK(first<StreamReset>(pair.at_client)->code == Http2Code::kCancel);
+  pair.at_client.clear();
+
+  const StreamId cut = pair.request(get("/cut"), true);  // an end that was asked for does not make the content whole
+  pair.server->send_response(cut, answer(200), false);
+  say(*pair.server, cut, "begun");
+  pair.server->send_end(cut, {{"x-sum", "1"}});
+  pair.server->reset(cut, Http2Code::kCancel);
+  pair.run();
+  CHECK(count<ResponseReceived>(pair.at_client) == 1);
+  CHECK(count<StreamEnded>(pair.at_client) == 0);
+  CHECK(count<StreamReset>(pair.at_client) == 1);
+
+  const StreamId crossing = pair.request(get("/crossing"), true);  // the peer's own reset comes first
+  pair.server->send_response(crossing, answer(200), false);
+  pair.server->reset(crossing, Http2Code::kCancel);
+  pair.client->reset(crossing, Http2Code::kCancel);
+  pair.run();
+  CHECK(pair.server->idle());
+  CHECK(pair.client->idle());
+}
+
+TEST_CASE("a reset behind a frame of content that was begun and waits for room") {
+  Http2Pair pair;
+  const StreamId stream = pair.request(get(), true);
+  pair.server->send_response(stream, answer(200), false);
+  pair.server->send_data(stream, base::Chunk::copy_of(std::string(100'000, 'x')));
+  for (int some = 0; some < 3; ++some) pair.client->receive(pair.server->take_output(1).view(), pair.now);
+  pair.server->reset(stream, Http2Code::kCancel);
+  pair.run();
+  CHECK(content(pair.at_client, stream).size() < 100'000);
+  CHECK(count<StreamReset>(pair.at_client) == 1);
+  CHECK(pair.server->idle());
+}
+
+TEST_CASE("a head larger than a frame goes before a reset") {
+  Http2Pair pair;
+  const StreamId stream = pair.request(get(), true);
+  Response large = answer(200);
+  for (char name = 'a'; name < 'e'; ++name) large.fields.push_back({std::string("x-") + name, std::string(9'000, '~')});
+  pair.server->send_response(stream, large, false);
+  pair.server->reset(stream, Http2Code::kCancel);
+  for (base::Chunk some = pair.server->take_output(1); !some.empty(); some = pair.server->take_output(1)) {
+    pair.client->receive(some.view(), pair.now);
+  }
+  pair.run();
+  REQUIRE(count<ResponseReceived>(pair.at_client) == 1);
+  CHECK(first<ResponseReceived>(pair.at_client)->response.fields == large.fields);
+  CHECK(count<StreamReset>(pair.at_client) == 1);
+  CHECK(pair.server->idle());
+}
+
 TEST_CASE("a response before the end of its request: the rest is not wanted, and nothing is lost") {
   Http2Pair pair;
   const StreamId stream = pair.request(post(), false);
