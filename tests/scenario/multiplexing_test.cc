@@ -381,4 +381,21 @@ TEST_CASE("multiplexing: what is no HTTP/2 inside") {
   CHECK(talk.machine().record().policy == "unknown_protocol");
 }
 
+TEST_CASE("multiplexing: a head that comes in pieces has a head's time, whatever else goes on") {
+  Conversation talk;
+  talk.ask("/good");
+  http::Request request;
+  request.method = "GET";
+  request.authority = {"example.com", std::nullopt, 443};
+  request.path = "/slow";
+  REQUIRE(talk.client.session.send_request(request, true) != 0);
+  const std::string head = talk.client.say();
+  talk.give(Received{Side::kClient, base::Chunk::copy_of(head.substr(0, head.size() - 1))});
+  const base::Time begun = talk.now();
+  talk.tick();
+  CHECK(talk.now() == begun + talk.settings()->timeouts.head);
+  CHECK(talk.over == CloseReason::kHeadTimeout);
+  CHECK(talk.closed("/good").close_reason == CloseReason::kHeadTimeout);
+}
+
 }  // namespace sluice::flow::test
