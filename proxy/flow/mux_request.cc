@@ -97,6 +97,7 @@ void Multiplexing::consider(MuxStream& stream, const StageContext& context) {
 }
 
 void Multiplexing::refuse(MuxStream& stream, const Refused& refused, const StageContext& context) {
+  if (!client_http2_) client_->drain();  // nothing behind what is refused is read
   const OwnAnswer own =
       note_refusal(of(stream, context), Stage::kRelaying, refused.reason, refused.status, refused.detail);
   answer(stream, refused.reason, own, context);

@@ -37,9 +37,21 @@ void Http1Server::read() {
         if (stream_ == 0) return refuse_head();
         events_.emplace_back(
             StreamReset{stream_, Http2Code::kProtocolError, false, false, std::string(reader_.problem().text)});
-        return breaks();
+        return answered_ ? breaks() : last_words();
     }
   }
+}
+
+// The request turned out to be none, and nobody has answered it.
+void Http1Server::last_words() {
+  constexpr int bad_request = 400;
+  Response response;
+  response.status = bad_request;
+  response.reason = "Bad Request";
+  const ResponseStyle style{.body = {BodyKind::kLength, 0}, .keep_alive = false};
+  heads_.append(base::as_bytes(write_response_head(response, style)));
+  stream_ = 0;
+  over_ = true;
 }
 
 void Http1Server::request_head() {

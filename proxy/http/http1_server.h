@@ -42,6 +42,7 @@ class Http1Server final : public ClientSession {
   void request_ended();
   void content(base::ByteView bytes);
   void refuse_head();
+  void last_words();
   void write_head();
   void both_ended();
   void breaks();

@@ -158,11 +158,22 @@ TEST_CASE("http1 server: half an answer is never taken for a whole one") {
   CHECK_FALSE(server.has_output());
 }
 
-TEST_CASE("http1 server: broken chunks break the connection") {
+TEST_CASE("http1 server: broken chunks end the connection") {
   Http1Server server(Scheme::kHttps);
-  hear(server, post + "zz\r\n");
-  CHECK(told(server) == "POST/b refused ");
-  CHECK(server.broken());
+  hear(server, post);
+  SECTION("with an answer") {
+    hear(server, "zz\r\n");
+    CHECK(told(server) == "POST/b refused ");
+    CHECK(said(server) == "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    CHECK_FALSE(server.broken());
+  }
+  SECTION("in the middle of one") {
+    server.send_response(1, response_of(200, {BodyKind::kChunked}), false);
+    hear(server, "zz\r\n");
+    CHECK(said(server).empty());
+    CHECK(server.broken());
+  }
+  CHECK(server.finished());
 }
 
 TEST_CASE("http1 server: the end of the client") {
