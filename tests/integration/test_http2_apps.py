@@ -110,6 +110,8 @@ class Grpc(Http2Case):
 
 
 class Browser(Http2Case):
+    SEEN, TOLD = "2.0", "HTTP/2"
+
     @cases.slow
     def test_chromium_loads_a_page_of_many_parts(self):
         issuing = self.directory / "ca" / "ca.crt"
@@ -122,10 +124,15 @@ class Browser(Http2Case):
                              self.url("browser", "/page.html")], seconds=180)
         self.assertIn('<p id="sum">60</p>', done.stdout, done.stderr)
         parts = [request for request in self.web.requests() if request["target"].startswith("/part/")]
-        self.assertEqual({request["version"] for request in parts}, {"2.0"})
+        self.assertEqual({request["version"] for request in parts}, {self.SEEN})
         self.assertEqual(len(parts), 60)
         events = self.store.wait_for_events("host eq browser.h2.test and content_type eq text/javascript", count=60)
-        self.assertEqual({event["http_version"] for event in events}, {"HTTP/2"})
+        self.assertEqual({event["http_version"] for event in events}, {self.TOLD})
+
+
+class BrowserBeforeHttp1(Browser):
+    VERSIONS = "http/1.1"
+    SEEN, TOLD = "1.1", "HTTP/1.1"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Clients that speak only HTTP/2 before an origin that speaks only HTTP/1.1 (python3-h2, Node, h2load and gRPC in front,
-Node behind), and the other way round (curl, Python): every exchange comes back whole."""
+"""Clients that speak only HTTP/2 before an origin that speaks only HTTP/1.1 (python3-h2, Node, h2load and gRPC in
+front, Node behind), and the other way round (curl, Python): every exchange comes back whole."""
 import base64
 import concurrent.futures
 import hashlib
@@ -167,7 +167,8 @@ class ToHttp2(Http2Case):
         return sock
 
     def head(self, host, path, *fields, method="GET"):
-        return "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {host}.h2.test:{self.web.port}", *fields, "", ""]).encode()
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}.h2.test:{self.web.port}", *fields, "", ""]
+        return "\r\n".join(lines).encode()
 
     @staticmethod
     def read_to(sock, end):
