@@ -21,7 +21,8 @@ uint8_t bit(flow::HoldReason reason) {
 bool joined(flow::Action& action, flow::Action& next) {
   auto* first = std::get_if<flow::Send>(&action);
   auto* second = std::get_if<flow::Send>(&next);
-  if (first == nullptr || second == nullptr || first->side != second->side) return false;
+  if (first == nullptr || second == nullptr) return false;
+  if (first->side != second->side || first->leg != second->leg) return false;
   if (first->bytes.size() + second->bytes.size() > joined_send_bytes) return false;
   first->bytes.append(second->bytes.view());
   second->bytes = std::move(first->bytes);
@@ -123,7 +124,7 @@ void FlowDriver::on_timer() {
   if (splicer_ && now >= splicer_->deadline()) {
     const CloseReason reason = splicer_->deadline_reason();
     const flow::SpliceBytes bytes = take_splicer();
-    for (End& e : ends_) e.abort = true;
+    for (FlowEnd& e : ends_) e.abort = true;
     deliver(flow::SpliceEnded{bytes, reason});
   } else if (const auto deadline = machine_->deadline(); deadline && now >= *deadline && !machine_->done()) {
     deliver(flow::Tick{spliced()});
@@ -147,6 +148,21 @@ void FlowDriver::on_secured(Side side, flow::Input result, base::Duration took) 
   deliver(std::move(result));
   service();
   arm();
+}
+
+void FlowDriver::on_leg_input(flow::Input input) {
+  if (closed_ || machine_->done()) return;
+  deliver(std::move(input));
+  on_leg_ready();
+}
+
+void FlowDriver::on_leg_ready() {
+  service();
+  arm();
+}
+
+void FlowDriver::on_leg_handshake(base::Duration took) {
+  host_.count_handshake(Side::kOrigin, took);
 }
 
 void FlowDriver::on_looked_up(const flow::Resolved& answer) {
@@ -221,14 +237,14 @@ void FlowDriver::perform(flow::Record&& action) {
 }
 
 void FlowDriver::perform(flow::Send&& action) {
-  End& to = end(action.side);
+  FlowEnd& to = end(action.side, action.leg);
   if (!to.stream) return;
   if (to.unsent.empty()) {
     to.unsent = std::move(action.bytes);
   } else {
     to.unsent.append(action.bytes.view());
   }
-  flush(action.side);
+  flush(action.side, action.leg);
 }
 
 void FlowDriver::perform(flow::Respond&& action) {
@@ -248,7 +264,8 @@ void FlowDriver::perform(flow::Resolve&& action) {
 
 void FlowDriver::perform(flow::Dial&& action) {
   lookup_.reset();
-  drop_origin();
+  if (action.leg > 0) return dial_further(std::move(action));
+  drop_first_origin();
   if (action.tunnel) {
     dialling_ = host_.dial_tunnel(std::move(action), *this);
   } else {
@@ -258,33 +275,47 @@ void FlowDriver::perform(flow::Dial&& action) {
   dialling_->start();
 }
 
+void FlowDriver::dial_further(flow::Dial&& action) {
+  SLUICE_ASSERT(action.leg <= further_.size() + 1 && !action.tunnel);
+  FurtherLegOwner& owner = *this;
+  if (action.leg > further_.size()) further_.push_back(std::make_unique<FurtherLeg>(action.leg, owner));
+  FurtherLeg& leg = further(action.leg);
+  leg.dial(std::make_unique<Dialer>(host_.loop, host_.resolver, dial_settings_, std::move(action.authority), leg));
+}
+
 void FlowDriver::perform(flow::HoldRead&& action) {
-  end(action.side).holds |= bit(action.reason);
+  end(action.side, action.leg).holds |= bit(action.reason);
 }
 
 void FlowDriver::perform(flow::ReleaseRead&& action) {
-  end(action.side).holds &= static_cast<uint8_t>(~bit(action.reason));
+  end(action.side, action.leg).holds &= static_cast<uint8_t>(~bit(action.reason));
 }
 
 void FlowDriver::perform(flow::EndWrite&& action) {
-  end(action.side).end_write = true;
-  flush(action.side);
+  end(action.side, action.leg).end_write = true;
+  flush(action.side, action.leg);
 }
 
 void FlowDriver::perform(flow::Abort&& action) {
-  end(action.side).abort = true;
+  end(action.side, action.leg).abort = true;
 }
 
-void FlowDriver::perform(flow::HangUp&&) {
+void FlowDriver::perform(flow::HangUp&& action) {
+  if (action.leg > 0) return further(action.leg).hang_up();
   dialling_.reset();
-  drop_origin();
+  drop_first_origin();
 }
 
-void FlowDriver::drop_origin() {
-  End& origin = end(Side::kOrigin);
+void FlowDriver::drop_first_origin() {
+  FlowEnd& origin = end(Side::kOrigin);
   if (tls_) tls_->origin_goes();
   if (origin.stream && origin.abort) origin.stream->reset_on_close();
   origin = {};
+}
+
+void FlowDriver::drop_origins() {
+  drop_first_origin();
+  for (const auto& leg : further_) leg->hang_up();
 }
 
 FlowTls& FlowDriver::tls() {
@@ -293,20 +324,22 @@ FlowTls& FlowDriver::tls() {
   return *tls_;
 }
 
-TlsStream* FlowDriver::tls_of(Side side) {
-  if (!tls_) return nullptr;
-  return side == Side::kClient ? tls_->client() : tls_->origin();
+TlsStream* FlowDriver::tls_of(Side side, flow::LegIndex leg) {
+  FlowTls* tls = tls_at(leg);
+  if (tls == nullptr) return nullptr;
+  return side == Side::kClient ? tls->client() : tls->origin();
 }
 
 void FlowDriver::perform(flow::SecureOrigin&& action) {
-  End& origin = end(Side::kOrigin);
+  if (action.leg > 0) return further(action.leg).secure(host_.interception, host_.handshakes, action);
+  FlowEnd& origin = end(Side::kOrigin);
   SLUICE_ASSERT(origin.stream != nullptr && host_.interception != nullptr);
   origin.stream = tls().secure_origin(std::move(origin.stream), action);
   origin.stream->set_handler(*this);
 }
 
 void FlowDriver::perform(flow::SecureClient&& action) {
-  End& client = end(Side::kClient);
+  FlowEnd& client = end(Side::kClient);
   SLUICE_ASSERT(client.stream != nullptr);
   auto secured = tls().secure_client(client.stream, std::move(action));
   if (secured == nullptr) return deliver(flow::ClientSecured{{}, false});
@@ -316,12 +349,15 @@ void FlowDriver::perform(flow::SecureClient&& action) {
 
 void FlowDriver::perform(flow::Resume&&) {
   if (tls_) tls_->rest();  // between two exchanges
+  for (const auto& leg : further_) {
+    if (leg->tls() != nullptr) leg->tls()->rest();
+  }
   deliver(flow::Resumed{});
 }
 
 void FlowDriver::perform(flow::TellWhenSent&& action) {
-  end(action.side).tell_sent = true;
-  flush(action.side);
+  end(action.side, action.leg).tell_sent = true;
+  flush(action.side, action.leg);
 }
 
 void FlowDriver::perform(flow::Splice&& action) {
@@ -347,7 +383,7 @@ void FlowDriver::finish_sending() {
     close(*closing_);
     return;
   }
-  drop_origin();
+  drop_origins();
   host_.loop.timers().arm(*this, closing_deadline_);
 }
 
@@ -365,110 +401,12 @@ void FlowDriver::close(CloseReason reason) {
     totals_.client_out += client->carried_out();
   }
   if (tls_) tls_->stop();
-  for (End& e : ends_) {
+  for (const auto& leg : further_) leg->hang_up();
+  for (FlowEnd& e : ends_) {
     if (e.stream && e.abort) e.stream->reset_on_close();
     e.stream.reset();
   }
   host_.flow_ended(*this, reason, totals_);
-}
-
-// ---- moving bytes
-
-flow::SpliceBytes FlowDriver::spliced() const {
-  if (splicer_) return splicer_->bytes();
-  return {machine_->record().client_bytes, machine_->record().server_bytes};
-}
-
-flow::SpliceBytes FlowDriver::take_splicer() {
-  const flow::SpliceBytes bytes = splicer_->bytes();
-  totals_.client_in += bytes.client - held_bytes_;  // what was held was counted when it was read
-  totals_.client_out += bytes.server;
-  splicer_.reset();
-  return bytes;
-}
-
-void FlowDriver::service() {
-  if (closed_ || handling_ || waiting_for_records_) return;
-  if (closing_) return finish_sending();
-  flush(Side::kClient);  // both before any reading: what one side takes lets the other be read
-  flush(Side::kOrigin);
-  if (!splicer_) service(Side::kClient);
-  if (!splicer_) service(Side::kOrigin);
-  if (splicer_ && !closed_ && !waiting_for_records_) run_splicer();
-}
-
-void FlowDriver::service(Side side) {
-  End& from = end(side);
-  for (int moves = 0; may_read(side); ++moves) {
-    if (moves == moves_per_turn_max) return host_.loop.soon(*this);
-    const TlsStream* tls = tls_of(side);
-    const std::span<uint8_t> buffer = tls != nullptr ? host_.buffer : host_.buffer.first(first_read_bytes_max);
-    const net::IoResult result = from.stream->read(buffer);
-    switch (result.kind) {
-      case Kind::kMoved:
-        if (side == Side::kClient && tls == nullptr) totals_.client_in += result.bytes;
-        if (side == Side::kOrigin && tls != nullptr) tls_->keep_sessions();
-        deliver(flow::Received{side, base::Chunk::copy_of(buffer.first(result.bytes))});
-        break;
-      case Kind::kEnded:
-        from.read_ended = true;
-        deliver(flow::ReadEnded{side, tls != nullptr && tls->cut()});
-        break;
-      case Kind::kReset:
-        from.read_ended = true;
-        deliver(flow::Reset{side});
-        break;
-      case Kind::kBlocked: return;
-    }
-  }
-}
-
-// What one side does not take, the other keeps.
-bool FlowDriver::may_read(Side side) {
-  const End& from = end(side);
-  const bool wanted = from.stream && from.stream->readable() && from.holds == 0 && !from.read_ended;
-  const bool free = !splicer_ && !closed_ && !closing_ && !waiting_for_records_;
-  return wanted && free && end(flow::other(side)).unsent.size() < unsent_bytes_max;
-}
-
-// Bytes that were recorded as sent and never left: the books stay even.
-void FlowDriver::drop_unsent(Side side) {
-  if (side == Side::kClient) totals_.client_out += end(side).unsent.size();
-  end(side).unsent.release();
-}
-
-// True when nothing is left to be sent.
-bool FlowDriver::flush(Side side) {
-  End& to = end(side);
-  if (!to.stream) return true;
-  while (!to.unsent.empty() && to.stream->writable()) {
-    const net::IoResult result = to.stream->write(to.unsent.view());
-    if (result.kind == Kind::kReset) {
-      drop_unsent(side);  // reading says so too, and the machine hears it there
-      break;
-    }
-    if (side == Side::kClient && tls_of(side) == nullptr) totals_.client_out += result.bytes;
-    to.unsent.consume(result.bytes);
-  }
-  if (to.unsent.empty() && to.end_write) {
-    to.end_write = false;
-    to.stream->shutdown_write();
-  }
-  const bool all_sent = to.unsent.empty() && to.stream->drained();
-  if (to.unsent.empty() && std::exchange(to.tell_sent, false)) deliver(flow::Sent{side});  // may end the flow
-  return all_sent;
-}
-
-void FlowDriver::run_splicer() {
-  if (!flush(Side::kClient)) return;  // our reply goes before the origin's bytes
-  const auto ended = splicer_->run(host_.loop.now());
-  if (ended) {
-    if (ended->reset) end(flow::other(*ended->reset)).abort = true;
-    const flow::SpliceBytes bytes = take_splicer();
-    deliver(flow::SpliceEnded{bytes, ended->reason});
-  } else if (splicer_->wants_turn()) {
-    host_.loop.soon(*this);
-  }
 }
 
 void FlowDriver::arm() {

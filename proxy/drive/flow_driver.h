@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "proxy/drive/dialer.h"
+#include "proxy/drive/flow_end.h"
 #include "proxy/drive/flow_host.h"
 #include "proxy/drive/flow_tls.h"
+#include "proxy/drive/further_leg.h"
 #include "proxy/drive/lookup.h"
 #include "proxy/drive/splicer.h"
 #include "proxy/flow/machine.h"
@@ -34,6 +36,7 @@ class FlowDriver : private net::StreamHandler,
                    private net::Timer,
                    private net::Ready,
                    private FlowTlsOwner,
+                   private FurtherLegOwner,
                    public DialHandler,
                    public LookupHandler {
  public:
@@ -71,16 +74,6 @@ class FlowDriver : private net::StreamHandler,
   std::shared_ptr<const flow::TunnelEnd> tunnel_end;  // that brought it; null on plain listeners
 
  private:
-  struct End {
-    std::unique_ptr<net::Stream> stream;
-    base::Chunk unsent;
-    uint8_t holds = 0;       // set of HoldReason
-    bool end_write = false;  // FIN when `unsent` is gone
-    bool tell_sent = false;  // the machine wants to hear of that
-    bool read_ended = false;
-    bool abort = false;  // RST when it is closed
-  };
-
   FlowDriver(FlowHost& host, std::unique_ptr<flow::Machine> machine, std::shared_ptr<const DialSettings> dial_settings);
 
   void on_stream(net::Stream& stream) override;
@@ -89,6 +82,9 @@ class FlowDriver : private net::StreamHandler,
   void on_dialled(std::unique_ptr<net::Stream> stream, flow::DialDone result) override;
   void on_looked_up(const flow::Resolved& answer) override;
   void on_secured(flow::Side side, flow::Input result, base::Duration took) override;
+  void on_leg_input(flow::Input input) override;
+  void on_leg_ready() override;
+  void on_leg_handshake(base::Duration took) override;
 
   void deliver(flow::Input input);
   void work_through_inbox();
@@ -112,32 +108,40 @@ class FlowDriver : private net::StreamHandler,
   void perform(flow::Announce&& action);
   void perform(flow::Close&& action);
 
+  void dial_further(flow::Dial&& action);
+  // Moving bytes (flow_driver_bytes.cc).
   void service();
-  void service(flow::Side side);
-  bool may_read(flow::Side side);
-  bool flush(flow::Side side);
-  void drop_unsent(flow::Side side);
-  void drop_origin();
+  void service(flow::Side side, flow::LegIndex leg);
+  bool may_read(flow::Side side, flow::LegIndex leg);
+  bool flush(flow::Side side, flow::LegIndex leg = 0);
+  void drop_unsent(flow::Side side, flow::LegIndex leg = 0);
+  void drop_origins();
+  void drop_first_origin();
   FlowTls& tls();
-  TlsStream* tls_of(flow::Side side);
+  FlowTls* tls_at(flow::LegIndex leg) { return leg == 0 ? tls_.get() : further(leg).tls(); }
+  TlsStream* tls_of(flow::Side side, flow::LegIndex leg = 0);
   void finish_sending();
   void run_splicer();
   void arm();
   void close(flow::CloseReason reason);
   flow::SpliceBytes spliced() const;
   flow::SpliceBytes take_splicer();
-  End& end(flow::Side side) { return ends_[static_cast<size_t>(side)]; }
+  FurtherLeg& further(flow::LegIndex leg) { return *further_[leg - 1]; }
+  FlowEnd& end(flow::Side side, flow::LegIndex leg = 0) {
+    return leg == 0 ? ends_[static_cast<size_t>(side)] : further(leg).end();
+  }
 
   FlowHost& host_;
   std::unique_ptr<flow::Machine> machine_;
   std::shared_ptr<const DialSettings> dial_settings_;
-  std::array<End, 2> ends_;
+  std::array<FlowEnd, 2> ends_;
   Responder* responder_ = nullptr;
   std::unique_ptr<Lookup> lookup_;
   std::unique_ptr<Dialling> dialling_;
   std::unique_ptr<Splicer> splicer_;
-  std::unique_ptr<FlowTls> tls_;  // of a flow that is decrypted
-  uint64_t held_bytes_ = 0;       // of the client, handed to the splicer at its start
+  std::unique_ptr<FlowTls> tls_;  // of a flow that is decrypted: the client's and the first origin's
+  std::vector<std::unique_ptr<FurtherLeg>> further_;
+  uint64_t held_bytes_ = 0;  // of the client, handed to the splicer at its start
   std::vector<flow::Input> inbox_;
   flow::Outbox parked_;  // actions behind a Record that is not written yet
   bool waiting_for_records_ = false;

@@ -19,7 +19,8 @@ struct RelayTerms {
   std::optional<http::Scheme> scheme;
   // Inside a tunnel: what was asked for. Requests must be for this name (421), or any where it is an address.
   std::optional<wire::Authority> bound;
-  bool origin_open = false;  // the origin of `bound` is connected, and secured for https
+  bool origin_open = false;   // the origin of `bound` is connected, and secured for https
+  bool origin_http2 = false;  // and agreed on HTTP/2
   // Of an origin whose faulty certificate the client was shown, and took.
   std::optional<tls::Sha256> accepted_chain{};
   std::string credentials;  // Proxy-Authorization that was accepted; later requests must repeat it. A secret

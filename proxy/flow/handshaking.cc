@@ -49,16 +49,23 @@ bool may_be_http(std::string_view alpn) {
   return false;
 }
 
-// What the origin is offered is what the client can speak, in its order; the client is then shown what the origin
-// chose, so that one version of HTTP is on both sides. HTTP/1.1 where it did not say.
-std::vector<std::string> versions_to_offer(std::string_view alpn) {
-  std::vector<std::string> offer;
+// Of what the client offers, what is relayed here, in its order; HTTP/1.1 where it did not say.
+std::vector<std::string> versions_of(std::string_view alpn) {
+  std::vector<std::string> versions;
   while (!alpn.empty()) {
     const std::string_view name = alpn.substr(0, alpn.find(','));
-    if (name == alpn_h2 || name == alpn_http1) offer.emplace_back(name);
+    if (name == alpn_h2 || name == alpn_http1) versions.emplace_back(name);
     alpn.remove_prefix(std::min(alpn.size(), name.size() + 1));
   }
-  if (offer.empty()) offer.emplace_back(alpn_http1);
+  if (versions.empty()) versions.emplace_back(alpn_http1);
+  return versions;
+}
+
+// The origin is offered what the client can speak, and the client is shown what the origin chose: one version on both
+// sides. For a client of HTTP/2 alone, HTTP/1.1 is offered behind it: such an origin is translated for.
+std::vector<std::string> versions_to_offer(std::string_view alpn) {
+  std::vector<std::string> offer = versions_of(alpn);
+  if (offer == std::vector<std::string>{std::string(alpn_h2)}) offer.emplace_back(alpn_http1);
   return offer;
 }
 
@@ -77,22 +84,30 @@ void begin_interception(const StageContext& context, base::Chunk hello, bool cli
 
 void Handshaking::start(const StageContext& context) {
   context.write_record(Record::State::kOpen);
-  deadline_ = context.now + handshakes_max;
-  context.out.emplace_back(
-      SecureOrigin{bound_.host, context.record.destination, versions_to_offer(context.record.alpn)});
+  secure_origin(versions_to_offer(context.record.alpn), context);
   context.go(std::move(*this));
+}
+
+void Handshaking::secure_origin(std::vector<std::string> versions, const StageContext& context) {
+  step_ = Step::kOrigin;
+  deadline_ = context.now + handshakes_max;
+  offered_http2_ = std::find(versions.begin(), versions.end(), alpn_h2) != versions.end();
+  context.out.emplace_back(SecureOrigin{bound_.host, context.record.destination, std::move(versions)});
 }
 
 // ---- the origin
 
 void Handshaking::on(OriginSecured&& input, const StageContext& context) {
   // The flag counts also when the origin gave up because we had nothing to show.
-  if (input.wants_certificate) return redial(context);
+  if (input.wants_certificate) return redial(Step::kRedialing, context);
   if (input.handshake.failed) {
+    constexpr uint8_t no_application_protocol = 120;  // RFC 7301 section 3.2
+    const bool other_version = input.handshake.alert == no_application_protocol && !offered_http2_;
+    if (other_version) return redial(Step::kTranslating, context);
     note_failure(Side::kOrigin, input.handshake, facts_);
     return refuse(CloseReason::kTlsOrigin, context);
   }
-  if (input.handshake.alpn == alpn_h2) version_ = alpn_h2;
+  origin_http2_ = input.handshake.alpn == alpn_h2;
   switch (judge_origin(context, input, facts_)) {
     case OriginTrust::kTrusted: return answer_client(false, input.verdict, context);
     case OriginTrust::kMirrored: return answer_client(true, input.verdict, context);
@@ -113,20 +128,26 @@ void Handshaking::refuse(CloseReason reason, const StageContext& context) {
   }
 }
 
-// ---- an origin that wants to see a certificate of the client
+// ---- a second connection to the origin
 
-// Nobody but the client can show one: it speaks to the origin itself, over a connection that heard nothing of ours.
-void Handshaking::redial(const StageContext& context) {
-  step_ = Step::kRedialing;
+void Handshaking::redial(Step step, const StageContext& context) {
+  step_ = step;
   deadline_.reset();  // the dialer always answers
   context.out.emplace_back(HangUp{});
   context.out.emplace_back(Dial{bound_, nullptr});
 }
 
 void Handshaking::on(DialDone&& input, const StageContext& context) {
-  FlowRecord& record = context.record;
   if (input.failure != CloseReason::kUnspecified) return refuse(input.failure, context);
-  record.destination = input.address;
+  context.record.destination = input.address;
+  if (step_ == Step::kTranslating) return secure_origin({std::string(alpn_h2)}, context);
+  splice_redialled(context);
+}
+
+// Nobody but the client can show its certificate: it speaks to the origin itself, over a connection that heard nothing
+// of ours.
+void Handshaking::splice_redialled(const StageContext& context) {
+  FlowRecord& record = context.record;
   record.client_bytes = hello_.size();
   record.action = Verdict::kBypass;
   record.policy = "client certificate";
@@ -145,10 +166,13 @@ void Handshaking::answer_client(bool mirrored, const tls::OriginVerdict& verdict
   if (mirrored) accepted_chain_ = verdict.chain;
   hello_bytes_ = hello_.size();
   const bool rsa = needs_rsa(hello_.view());
+  const std::vector<std::string> spoken = versions_of(context.record.alpn);
+  const std::string version(origin_http2_ ? alpn_h2 : alpn_http1);
+  const bool shared = std::find(spoken.begin(), spoken.end(), version) != spoken.end();
   context.out.emplace_back(ReleaseRead{Side::kClient, HoldReason::kEarlyBytes});
   context.out.emplace_back(HoldRead{Side::kOrigin, HoldReason::kFirstBytes});
-  context.out.emplace_back(
-      SecureClient{bound_.host, rsa, mirrored, verdict.not_after, std::string(version_), std::exchange(hello_, {})});
+  context.out.emplace_back(SecureClient{bound_.host, rsa, mirrored, verdict.not_after,
+                                        shared ? version : spoken.front(), std::exchange(hello_, {})});
 }
 
 void Handshaking::on(ClientSecured&& input, const StageContext& context) {
@@ -172,9 +196,10 @@ void Handshaking::on(ClientSecured&& input, const StageContext& context) {
   terms.scheme = http::Scheme::kHttps;
   terms.bound = std::move(bound_);
   terms.origin_open = true;
+  terms.origin_http2 = origin_http2_;
   terms.accepted_chain = accepted_chain_;
-  if (http2) {
-    Multiplexing(std::move(terms)).start(context);
+  if (http2 || origin_http2_) {
+    Multiplexing(std::move(terms), http2).start(context);
   } else {
     Relaying(std::move(terms)).start({}, false, context);
   }

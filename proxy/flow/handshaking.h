@@ -6,6 +6,7 @@
 //      |  |                +--- the client refuses our certificate, or leaves --> Done
 //      |  +-- its certificate is wrong and policy blocks, or the handshake failed --> Refusing, with an alert
 //      +-- it wants a certificate of the client, and we have none to show --> kRedialing --> Splicing
+//      +-- it does not speak HTTP/1.1, which is all that the client speaks --> kTranslating --> kOrigin
 #include <optional>
 #include <string_view>
 
@@ -40,10 +41,12 @@ class Handshaking {
   std::optional<base::Time> deadline() const { return deadline_; }
 
  private:
-  enum class Step : uint8_t { kOrigin, kClient, kRedialing };
+  enum class Step : uint8_t { kOrigin, kClient, kRedialing, kTranslating };
 
   void answer_client(bool mirrored, const tls::OriginVerdict& verdict, const StageContext& context);
-  void redial(const StageContext& context);
+  void secure_origin(std::vector<std::string> versions, const StageContext& context);
+  void redial(Step step, const StageContext& context);
+  void splice_redialled(const StageContext& context);
   void refuse(CloseReason reason, const StageContext& context);
   void end(CloseReason reason, const StageContext& context);
 
@@ -52,7 +55,8 @@ class Handshaking {
   base::Chunk hello_;
   size_t hello_bytes_ = 0;  // once it was handed on
   std::optional<base::Time> deadline_;
-  std::string_view version_ = alpn_http1;      // that the origin chose
+  bool origin_http2_ = false;                  // what the origin chose
+  bool offered_http2_ = false;                 // to it
   std::optional<tls::Sha256> accepted_chain_;  // of an origin whose faults the client is shown
   TlsFacts facts_;                             // moves into the record
 };

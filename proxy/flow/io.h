@@ -19,6 +19,9 @@
 
 namespace sluice::flow {
 
+// Which of a flow's connections to its origin, where Side is kOrigin. All but one kind of flow have only the first.
+using LegIndex = uint8_t;
+
 // ---- inputs
 
 // A CONNECT that came as a request of its own (HTTP/2): what a plain connection says in its first bytes.
@@ -39,17 +42,20 @@ struct Opened {
 struct Received {
   Side side;
   base::Chunk bytes;  // not empty
+  LegIndex leg = 0;
 };
 
 // The side sent FIN; it may still be written to.
 struct ReadEnded {
   Side side;
   bool cut = false;  // inside TLS: without the goodbye that says that nothing is missing
+  LegIndex leg = 0;
 };
 
 // The side's connection is dead.
 struct Reset {
   Side side;
+  LegIndex leg = 0;
 };
 
 // Answer to Authenticate.
@@ -63,6 +69,7 @@ struct DialDone {
   base::Endpoint address;                           // of the origin; on failure the last one tried, or port 0
   std::string detail;                               // of a failure, for the client's Proxy-Status
   std::string policy{};                             // the rule of a PoP that refused (through a tunnel)
+  LegIndex leg = 0;
 };
 
 // Answer to Resolve: one, always.
@@ -85,6 +92,7 @@ struct OriginSecured {
   Handshake handshake;
   bool wants_certificate = false;  // of the client
   tls::OriginVerdict verdict;      // unless it failed
+  LegIndex leg = 0;
 };
 
 // Answer to SecureClient: one.
@@ -110,6 +118,7 @@ struct Resumed {};
 // Answer to TellWhenSent: one, unless the side was given up first.
 struct Sent {
   Side side;
+  LegIndex leg = 0;
 };
 
 // deadline() has come.
@@ -141,6 +150,7 @@ using Input = std::variant<Opened, Received, ReadEnded, Reset, AuthDone, Resolve
 struct Send {
   Side side;
   base::Chunk bytes;
+  LegIndex leg = 0;
 };
 
 // Check the password; AuthDone answers.
@@ -164,6 +174,7 @@ struct ThroughTunnel {
 struct Dial {
   wire::Authority authority;
   std::unique_ptr<ThroughTunnel> tunnel;  // null: a connection of our own
+  LegIndex leg = 0;                       // or the next one that has not been dialled yet
 };
 
 // Answers the ConnectRequest. Before any Send to the client.
@@ -177,29 +188,36 @@ enum class HoldReason : uint8_t {
   kEarlyBytes,  // the client sent more than we keep before the origin is there
   kFirstBytes,  // the origin sent more than we keep before the client spoke
   kPipelined,   // the client sent more ahead of its turn than we keep
+  kUnread,      // the origin sent more than its reader has taken, and HTTP/1 has no windows
 };
 struct HoldRead {
   Side side;
   HoldReason reason;
+  LegIndex leg = 0;
 };
 struct ReleaseRead {
   Side side;
   HoldReason reason;
+  LegIndex leg = 0;
 };
 
 // FIN after everything sent so far.
 struct EndWrite {
   Side side;
+  LegIndex leg = 0;
 };
 
 // The side gets RST when the flow closes.
 struct Abort {
   Side side;
+  LegIndex leg = 0;
 };
 
 // Close the origin's connection at once, or stop dialling it: no answer comes then. The flow goes on and may dial
 // again. What was not sent yet is dropped.
-struct HangUp {};
+struct HangUp {
+  LegIndex leg = 0;
+};
 
 // Come back as Resumed when everything before this has been performed. Nothing is under way: buffers may be given back.
 struct Resume {};
@@ -208,6 +226,7 @@ struct Resume {};
 // taken holds few of them.
 struct TellWhenSent {
   Side side;
+  LegIndex leg = 0;
 };
 
 // Speak TLS with the origin that is connected; OriginSecured answers. From then on its bytes are what is inside.
@@ -215,6 +234,7 @@ struct SecureOrigin {
   std::string host;  // that it must be
   base::Endpoint address;
   std::vector<std::string> alpn;  // offered
+  LegIndex leg = 0;
 };
 
 // Be the origin towards the client; ClientSecured answers. From then on its bytes are what is inside.

@@ -23,6 +23,8 @@ constexpr size_t metadata_value_bytes_max = 1024;
 constexpr base::Duration origin_idle_max{30'000};
 // Streams that one client may have open in a decrypted HTTP/2 connection: a record, a request and two windows each.
 constexpr uint32_t mux_streams_max = 1'000;
+// Connections to an origin of HTTP/1.1 for one client of HTTP/2: as many as browsers open to one by themselves.
+constexpr size_t mux_legs_max = 6;
 // Bytes of HTTP/2 on their way to one side: enough for a socket, and below what makes a driver stop reading the other.
 constexpr size_t outlet_bytes_max = size_t{32} * 1024;
 // From saying that an HTTP/2 connection will end until new streams are refused: a round trip, generously.

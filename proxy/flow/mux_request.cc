@@ -14,7 +14,8 @@ void Multiplexing::client_says(http::RequestReceived&& event, const StageContext
   stream.request_ended = event.end;
   const StageContext one = of(stream, context);
   one.record.client_bytes = http::head_bytes(stream.request);
-  note_request(one, terms_, stream.request, HttpVersion::kHttp2);
+  const HttpVersion http1 = stream.request.minor_version == 0 ? HttpVersion::kHttp10 : HttpVersion::kHttp11;
+  note_request(one, terms_, stream.request, client_http2_ ? HttpVersion::kHttp2 : http1);
   consider(stream, context);
 }
 
@@ -33,7 +34,7 @@ void Multiplexing::client_says(http::DataReceived&& event, const StageContext& c
   touch(*stream, context.now);
   stream->record->client_bytes += event.bytes.size();
   if (stream->left) {
-    if (stream->origin_id != 0) origin_->send_data(stream->origin_id, std::move(event.bytes));
+    if (stream->leg != nullptr) stream->leg->session->send_data(stream->origin_id, std::move(event.bytes));
   } else if (stream->held.empty()) {
     stream->held = std::move(event.bytes);
   } else {
@@ -48,7 +49,7 @@ void Multiplexing::client_says(http::StreamEnded&& event, const StageContext& co
   stream->request_ended = true;
   http::drop_trailer_fields(event.trailers);
   if (stream->left) {
-    if (stream->origin_id != 0) origin_->send_end(stream->origin_id, event.trailers);
+    if (stream->leg != nullptr) stream->leg->session->send_end(stream->origin_id, event.trailers);
   } else {
     stream->held_trailers = std::move(event.trailers);
   }
@@ -60,7 +61,7 @@ void Multiplexing::client_says(http::DataSent&& event, const StageContext& conte
   if (stream == nullptr) return;
   touch(*stream, context.now);
   stream->record->server_bytes += event.bytes;
-  if (stream->origin_id != 0) origin_->consumed(stream->origin_id, event.bytes);
+  if (stream->leg != nullptr) stream->leg->session->consumed(stream->origin_id, event.bytes);
 }
 
 void Multiplexing::client_says(http::StreamClosed&& event, const StageContext& context) {
@@ -96,6 +97,7 @@ void Multiplexing::consider(MuxStream& stream, const StageContext& context) {
 }
 
 void Multiplexing::refuse(MuxStream& stream, const Refused& refused, const StageContext& context) {
+  if (!client_http2_) client_->drain();  // nothing behind what is refused is read
   const OwnAnswer own =
       note_refusal(of(stream, context), Stage::kRelaying, refused.reason, refused.status, refused.detail);
   answer(stream, refused.reason, own, context);
@@ -115,10 +117,10 @@ void Multiplexing::answer(MuxStream& stream, CloseReason reason, const OwnAnswer
   client_->send_response(stream.id, response, bodyless);
   if (!bodyless) {
     client_->send_data(stream.id, base::Chunk::copy_of(own.body));
-    client_->send_end(stream.id);
+    client_->send_end(stream.id, {});
   }
   client_->discard(stream.id);
-  drop_origin_stream(stream, Http2Code::kCancel);
+  drop_origin_stream(stream, Http2Code::kCancel, context.now);
   forget(stream, context);
 }
 

@@ -10,6 +10,7 @@
 
 namespace sluice::flow {
 
+struct MuxLeg;
 struct MuxStream;
 // Least recently moved first: the front is the next to time out.
 using MuxOrder = std::list<MuxStream*>;
@@ -17,7 +18,8 @@ using MuxOrder = std::list<MuxStream*>;
 // From the head of its request until both directions have ended. Owned by Multiplexing.
 struct MuxStream {
   http::StreamId id = 0;         // the client's
-  http::StreamId origin_id = 0;  // that carries it on; 0: none (yet, or any more)
+  MuxLeg* leg = nullptr;         // that carries it on; null: none (yet, or any more)
+  http::StreamId origin_id = 0;  // its number there
   std::shared_ptr<FlowRecord> record;
   http::Request request;
 

@@ -1,4 +1,6 @@
 // Multiplexing: its streams as exchanges with records.
+#include <algorithm>
+
 #include "proxy/flow/limits.h"
 #include "proxy/flow/multiplexing.h"
 #include "proxy/flow/proxy_flow.h"
@@ -16,7 +18,7 @@ MuxStream& Multiplexing::add(StreamId id, const StageContext& context) {
   stream.record = std::make_shared<FlowRecord>(context.record);
   stream.record->earlier_client_bytes = stream.record->earlier_server_bytes = 0;
   if (exchanges_++ > 0) renew_record(*stream.record, context.next_event_counter(), context.now);
-  if (leg_ == OriginLeg::kOpen) {
+  if (std::any_of(legs_.begin(), legs_.end(), [](const auto& leg) { return leg->state == MuxLeg::State::kOpen; })) {
     stream.record->destination = origin_address_;
     stream.record->dialled = origin_address_.port != 0;
   }
@@ -31,9 +33,9 @@ MuxStream* Multiplexing::find(StreamId id) {
   return found == streams_.end() ? nullptr : found->second.get();
 }
 
-MuxStream* Multiplexing::find_by_origin(StreamId id) {
-  const auto found = by_origin_.find(id);
-  return found == by_origin_.end() ? nullptr : found->second;
+MuxStream* Multiplexing::find(const MuxLeg& leg, StreamId id) {
+  const auto found = leg.streams.find(id);
+  return found == leg.streams.end() ? nullptr : found->second;
 }
 
 StageContext Multiplexing::of(const MuxStream& stream, const StageContext& context) const {
@@ -58,7 +60,7 @@ void Multiplexing::end(MuxStream& stream, CloseReason reason, Stage stage, const
   one.record.close_reason = reason;
   one.record.error_stage = stage;
   one.write_record(Record::State::kClosed);
-  drop_origin_stream(stream, Http2Code::kCancel);
+  drop_origin_stream(stream, Http2Code::kCancel, context.now);
   forget(stream, context);
 }
 
@@ -66,10 +68,17 @@ void Multiplexing::end_all(CloseReason reason, const StageContext& context) {
   while (!order_.empty()) end(*order_.front(), reason, Stage::kRelaying, context);
 }
 
-void Multiplexing::drop_origin_stream(MuxStream& stream, Http2Code code) {
-  if (stream.origin_id == 0) return;
-  if (origin_ != nullptr) origin_->reset(stream.origin_id, code);
-  by_origin_.erase(stream.origin_id);
+void Multiplexing::drop_origin_stream(MuxStream& stream, Http2Code code, base::Time now) {
+  if (stream.leg == nullptr) return;
+  stream.leg->session->reset(stream.origin_id, code);
+  detach(stream, now);
+}
+
+// Its leg has nothing more to do with it.
+void Multiplexing::detach(MuxStream& stream, base::Time now) {
+  stream.leg->streams.erase(stream.origin_id);
+  stream.leg->idle_since = now;
+  stream.leg = nullptr;
   stream.origin_id = 0;
 }
 
@@ -80,7 +89,7 @@ void Multiplexing::forget(MuxStream& stream, const StageContext& context) {
   order_.erase(stream.place);
   streams_.erase(stream.id);
   if (!streams_.empty()) return;
-  leg_idle_since_ = moved_at_ = context.now;
+  moved_at_ = context.now;
   waiting_.clear();
 }
 

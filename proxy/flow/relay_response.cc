@@ -6,18 +6,14 @@
 #include "proxy/flow/origin_trust.h"
 #include "proxy/flow/proxy_flow.h"
 #include "proxy/flow/relaying.h"
+#include "proxy/http/status.h"
 
 namespace sluice::flow {
 
+using http::continue_status;
+using http::first_final_status;
 using http::Next;
-
-namespace {
-
-constexpr int continue_status = 100;
-constexpr int switching_protocols = 101;
-constexpr int first_final_status = 200;
-
-}  // namespace
+using http::switching_protocols;
 
 void Relaying::reach_origin(const StageContext& context) {
   const wire::Authority& wanted = requests_.request().authority;

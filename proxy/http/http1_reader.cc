@@ -4,7 +4,11 @@
 
 #include "proxy/base/assert.h"
 #include "proxy/http/fields.h"
+<<<<<<< HEAD
 #include "proxy/http/limits.h"
+=======
+#include "proxy/http/status.h"
+>>>>>>> lead
 
 namespace sluice::http {
 
@@ -125,7 +129,6 @@ Next ResponseReader::next() {
 }
 
 Next ResponseReader::take_head(wire::ResponseHead&& head) {
-  constexpr int first_final_status = 200;
   const auto rules = wire::check_response(head, method_);
   if (!rules) return refuse(Problem::Kind::kRules, wire::describe(rules.error()));
   response_ = {.status = head.status,

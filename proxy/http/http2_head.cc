@@ -6,6 +6,7 @@
 #include "proxy/base/text.h"
 #include "proxy/http/fields.h"
 #include "proxy/http/limits.h"
+#include "proxy/http/status.h"
 #include "proxy/wire/http1.h"
 #include "proxy/wire/http1_rules.h"
 #include "proxy/wire/limits.h"
@@ -13,8 +14,6 @@
 namespace sluice::http {
 
 namespace {
-
-constexpr int first_final_status = 200;
 
 Problem malformed(std::string_view text) {
   return {Problem::Kind::kSyntax, std::string(text)};
@@ -175,13 +174,12 @@ base::Result<Request, Problem> HeadBlock::read_target(bool end, Scheme scheme) {
 }
 
 base::Result<Response, Problem> HeadBlock::take_response(bool end, const std::string& method, bool websocket) {
-  constexpr int switching = 101;
   constexpr int no_content = 204;
   constexpr int not_modified = 304;
   if (fault_ != nullptr) return malformed(fault_);
   if (too_large_) return Problem{Problem::Kind::kTooLarge, wire::describe(wire::Http1Error::kTooLarge)};
   wire::ResponseHead head{status_of(status_), {}, 1, std::move(fields_)};
-  if (head.status == 0 || head.status == switching) return malformed("`:status` is not one of a response");
+  if (head.status == 0 || head.status == switching_protocols) return malformed("`:status` is not one of a response");
   const bool accepted = websocket && head.status >= 200 && head.status < 300;
   const bool interim = head.status < first_final_status;
   if (end && interim) return malformed("an interim response ends its stream");
@@ -194,8 +192,10 @@ base::Result<Response, Problem> HeadBlock::take_response(bool end, const std::st
   // Without a length the end of the stream is the end of the body.
   if (body.kind == BodyKind::kUntilClose) body.kind = end ? BodyKind::kLength : BodyKind::kChunked;
   if (bodiless) body = {};
-  Response response{
-      .status = accepted ? switching : head.status, .reason = {}, .fields = std::move(head.fields), .body = body};
+  Response response{.status = accepted ? switching_protocols : head.status,
+                    .reason = {},
+                    .fields = std::move(head.fields),
+                    .body = body};
   const std::string* length = wire::find_field(response.fields, "content-length");
   const std::string announced = length != nullptr ? *length : std::string();
   drop_connection_fields(response.fields);

@@ -11,13 +11,11 @@
 #include "proxy/http/http2_callbacks.h"
 #include "proxy/http/http2_state.h"
 #include "proxy/http/limits.h"
+#include "proxy/http/status.h"
 
 namespace sluice::http {
 
 namespace {
-
-constexpr int first_final_status = 200;
-constexpr int switching = 101;
 
 // Pairs for nghttp2, which copies them and lowers the case of names.
 class Pairs {
@@ -121,6 +119,10 @@ void Http2Session::receive(base::ByteView bytes, base::Time now) {
   state.measure_round_trip();
 }
 
+void Http2Session::receive_end(bool) {
+  state_->failed = state_->mute = true;
+}
+
 Http2Events Http2Session::take_events() {
   return std::exchange(state_->events, {});
 }
@@ -184,7 +186,7 @@ void Http2Session::send_response(StreamId id, const Response& response, bool end
   Http2State& state = *state_;
   Http2Stream* stream = state.find(id);
   if (stream == nullptr || stream->phase != Http2Stream::Phase::kOpen || stream->answered) return;
-  const bool accepts = response.status == switching;
+  const bool accepts = response.status == switching_protocols;
   if (accepts && !stream->websocket) return state.reset(*stream, Http2Code::kInternalError);
   const bool interim = response.status < first_final_status && !accepts;
   const std::string status = std::to_string(accepts ? first_final_status : response.status);

@@ -6,7 +6,9 @@
 
 #include "proxy/base/assert.h"
 #include "proxy/http/http2_callbacks.h"
+#include "proxy/http/http2_options.h"
 #include "proxy/http/limits.h"
+#include "proxy/http/status.h"
 
 namespace sluice::http {
 
@@ -93,14 +95,12 @@ void Http2State::request_came(Http2Stream& stream, bool end) {
 }
 
 void Http2State::response_came(Http2Stream& stream, bool end) {
-  constexpr int first_final_status = 200;
-  constexpr int switching = 101;
   auto response = stream.block.take_response(end, stream.method, stream.websocket);
   if (!response) {
     to_break.push_back(stream.id);
     return break_stream(stream, response.error());
   }
-  stream.answered = response->status >= first_final_status || response->status == switching;
+  stream.answered = response->status >= first_final_status || response->status == switching_protocols;
   stream.remote_ended = end;
   if (stream.discarding) return;
   events.emplace_back(ResponseReceived{stream.id, std::move(*response), end});

@@ -54,6 +54,12 @@ constexpr size_t joined_data_bytes_max = size_t{4} * 1024;
 // pay for the next window of one byte.
 constexpr size_t useful_data_bytes_min = 512;
 
+// Towards origins of HTTP/1.1, which know no windows: bytes that were handed out and have not left for the client.
+// Above it reading stops.
+constexpr size_t unread_bytes_max = size_t{64} * 1024;
+// Interim responses to one request: progress and early hints are a few.
+constexpr int interim_responses_max = 100;
+
 // Frames that move no flow on (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, ...): this many at once and per
 // second; each DATA frame either way allows one more.
 constexpr int64_t idle_frames_burst_max = 4'000;

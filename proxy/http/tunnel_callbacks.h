@@ -23,7 +23,6 @@ struct TunnelCallbacks {
 
   // Shared by all sessions of the process; made once.
   static const nghttp2_session_callbacks* table();
-  static const nghttp2_option* options();
 };
 
 }  // namespace sluice::http

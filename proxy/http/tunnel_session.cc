@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/base/assert.h"
+#include "proxy/http/http2_options.h"
 #include "proxy/http/limits.h"
 #include "proxy/http/tunnel_callbacks.h"
 
@@ -49,7 +50,7 @@ TunnelSession::TunnelSession(const Options& options, base::Time now)
       resets_(resets_burst_max, resets_per_second, now),
       connection_window_(connection_window_bytes, connection_window_bytes_max, now) {
   const auto make = role_ == Role::kServer ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
-  SLUICE_ASSERT(make(&session_, TunnelCallbacks::table(), this, TunnelCallbacks::options()) == 0);
+  SLUICE_ASSERT(make(&session_, TunnelCallbacks::table(), this, http2_options()) == 0);
   submit_settings(options);
 }
 

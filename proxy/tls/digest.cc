@@ -37,4 +37,30 @@ std::string ja4(std::string_view raw) {
   return std::string(raw.substr(0, first)) + "_" + hash(ciphers) + "_" + hash(raw.substr(second + 1));
 }
 
+namespace {
+
+std::string base64(base::ByteView bytes) {
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends it with a zero
+  const int length =
+      EVP_EncodeBlock(reinterpret_cast<uint8_t*>(text.data()), bytes.data(), static_cast<int>(bytes.size()));
+  text.resize(static_cast<size_t>(length));
+  return text;
+}
+
+}  // namespace
+
+std::string websocket_key(uint64_t producer_id, uint64_t event_counter) {
+  constexpr size_t key_bytes = 16;
+  const Sha256 digest = sha256(base::as_bytes(std::to_string(producer_id) + "-" + std::to_string(event_counter)));
+  return base64(base::ByteView(digest).first(key_bytes));
+}
+
+std::string websocket_accept(std::string_view key) {
+  const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  std::array<uint8_t, 20> digest{};
+  unsigned length = 0;
+  SLUICE_ASSERT(EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha1(), nullptr) == 1);
+  return base64(digest);
+}
+
 }  // namespace sluice::tls

@@ -170,6 +170,36 @@ class Interception(cases.StackCase):
         self.proxy.reload(origin={"allow_ports": [self.web.port, origins.closed_port(), 9]})
         self.curl("https://gone.secure.test:9/", code=56)
 
+    def test_a_short_response_is_one_record(self):
+        sock, _ = clients.connect(self.proxy.address, "record.secure.test", self.web.port)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = ssl.create_default_context(cafile=self.root).wrap_bio(incoming, outgoing,
+                                                                    server_hostname="record.secure.test")
+
+        def converse(step):
+            """What step() answers once enough has come, and the ciphertext that came."""
+            heard = b""
+            while True:
+                try:
+                    answer = step()
+                    sock.sendall(outgoing.read())
+                    return answer, heard
+                except ssl.SSLWantReadError:
+                    sock.sendall(outgoing.read())
+                    part = sock.recv(65536)
+                    self.assertTrue(part, "the proxy hung up")
+                    heard += part
+                    incoming.write(part)
+
+        with sock:
+            converse(tls.do_handshake)
+            request = b"GET /bytes/500 HTTP/1.1\r\nHost: record.secure.test:%d\r\n\r\n" % self.web.port
+            for _ in range(2):  # tickets come with the first
+                tls.write(request)
+                body, heard = converse(lambda: tls.read(16384))
+                self.assertTrue(body.endswith(b"s" * 500), body)
+        self.assertEqual(len(heard), 5 + int.from_bytes(heard[3:5], "big"))
+
     def test_many_at_once(self):
         urls = [part for number in range(60)
                 for part in ("-o", "/dev/null", self.url(f"many{number}", f"/bytes/{number}"))]

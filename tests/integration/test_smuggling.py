@@ -88,5 +88,15 @@ class Intercepted(Requests):
         self.check_rows()
 
 
+class ToHttp2(Requests):
+    """Translated: Node refuses to speak HTTP/1.1 here, which the other witnesses cannot."""
+    SECURE = True
+    ORIGIN = "h2"
+
+    def test_requests(self):
+        self.witnesses = [witness for witness in self.witnesses if witness.name == "node"]
+        self.check_rows()
+
+
 if __name__ == "__main__":
     unittest.main()

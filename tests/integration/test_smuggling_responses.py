@@ -86,7 +86,6 @@ class Intercepted(Responses):
         self.check_rows()
 
 
-@unittest.skip("an HTTP/2 client is shown that its origin speaks HTTP/1.1: nothing is translated")
 class ToHttp2Client(Responses):
     def test_responses(self):
         port = self.witnesses[0].port

@@ -96,7 +96,6 @@ class ToHttp2(Streams):
         self.check_rows()
 
 
-@unittest.skip("an HTTP/2 client is shown that its origin speaks HTTP/1.1: nothing is translated")
 class ToHttp1(Streams):
     ORIGIN = "http/1.1"
 

@@ -194,6 +194,33 @@ TEST_CASE("handshaking: an origin that asks for a client's certificate is splice
   }
 }
 
+TEST_CASE("handshaking: an origin that refuses HTTP/1.1, which is all that the client speaks, is offered HTTP/2") {
+  Playbook play(Mode::kWhole, decrypting_settings());
+  std::string hello = hello_for("example.com");
+  hello.replace(hello.find("\x02h2"), 3, "\x02xx");
+  play.received(Side::kClient, "CONNECT example.com:443 HTTP/1.1\r\n\r\n").in(connected()).forget();
+  play.received(Side::kClient, hello).expect({"record open", "secure origin example.com"});
+  play.in(origin_failed(120)).expect({"hang_up", "dial example.com:443"});
+  SECTION("and is translated for") {
+    play.in(connected()).expect({"secure origin example.com"});
+    OriginSecured secured = origin_with({});
+    secured.handshake.alpn = "h2";
+    play.in(std::move(secured)).forget();
+    play.in(ClientSecured{done(), true}).forget();
+    CHECK(play.machine().stage_name() == std::string("multiplexing"));
+  }
+  SECTION("and refuses that, too") {
+    play.in(connected()).expect({"secure origin example.com"});
+    play.in(origin_failed(120))
+        .expect({"hang_up", "release client", "record closed", internal_error, "end_write client"});
+    CHECK(play.record().close_reason == CloseReason::kTlsOrigin);
+  }
+  SECTION("and is gone") {
+    play.in(failed(CloseReason::kConnectRefused));
+    play.expect({"release client", "record closed", internal_error, "end_write client"});
+  }
+}
+
 TEST_CASE("handshaking: a client that leaves meanwhile ends the flow") {
   Playbook play(Mode::kWhole, decrypting_settings());
   to_handshaking(play, "example.com");

@@ -1,6 +1,7 @@
 // HTTP/2 on both sides of a decrypted flow. The peers of the machine are sessions of the same codec in the opposite
 // roles (its own tests meet other people's); what is tested here is what becomes of streams between them.
 #include "proxy/http/http2_session.h"
+#include "tests/scenario/mux_peer.h"
 #include "tests/scenario/relay_scripts.h"
 #include "tests/support/policies.h"
 
@@ -16,74 +17,6 @@ tenant: acme
 realtime_policies:
 - {name: No uploads, match: {domains: [example.com], methods: [POST]}, action: block}
 )";
-
-// What a peer has heard of one stream.
-struct Heard {
-  int status = 0;
-  int interim = 0;
-  std::string request;  // method and path
-  std::string body;
-  http::Fields trailers;
-  bool ended = false;
-  std::optional<Http2Code> reset;
-};
-
-// One end of the conversation.
-class Peer {
- public:
-  explicit Peer(Http2Session::Role role) : session({.role = role, .streams_max = 100}, base::Time{}) {}
-
-  void hear(base::ByteView bytes) {
-    session.receive(bytes, base::Time{});
-    for (http::Http2Event& event : session.take_events()) note(event);
-  }
-  std::string say() {
-    std::string bytes;
-    for (;;) {
-      const base::Chunk chunk = session.take_output(16384);
-      if (chunk.empty()) break;
-      bytes += chunk.text();
-    }
-    (void)session.take_events();
-    return bytes;
-  }
-
-  Http2Session session;
-  std::map<http::StreamId, Heard> streams;
-  std::vector<http::StreamId> order;
-  bool reads = true;
-  bool went_away = false;
-
- private:
-  Heard& at(http::StreamId id) {
-    if (!streams.contains(id)) order.push_back(id);
-    return streams[id];
-  }
-  void note(http::Http2Event& event) {
-    if (auto* request = std::get_if<http::RequestReceived>(&event)) {
-      at(request->stream).request = request->request.method + " " + request->request.path;
-      at(request->stream).ended = request->end;
-    } else if (auto* response = std::get_if<http::ResponseReceived>(&event)) {
-      Heard& heard = at(response->stream);
-      if (response->response.status < 200) {
-        ++heard.interim;
-      } else {
-        heard.status = response->response.status;
-        heard.ended = response->end;
-      }
-    } else if (auto* data = std::get_if<http::DataReceived>(&event)) {
-      at(data->stream).body += data->bytes.text();
-      if (reads) session.consumed(data->stream, data->bytes.size());
-    } else if (auto* ended = std::get_if<http::StreamEnded>(&event)) {
-      at(ended->stream).ended = true;
-      at(ended->stream).trailers = ended->trailers;
-    } else if (auto* reset = std::get_if<http::StreamReset>(&event)) {
-      at(reset->stream).reset = reset->code;
-    } else if (std::holds_alternative<http::GoAwayReceived>(event)) {
-      went_away = true;
-    }
-  }
-};
 
 struct Written {
   Record::State state;
@@ -446,6 +379,23 @@ TEST_CASE("multiplexing: what is no HTTP/2 inside") {
   talk.give(Received{Side::kClient, base::Chunk::copy_of("PRI * HTTP/2.0\r\n\r\nSMTP")});
   CHECK(talk.over == CloseReason::kUnknownProtocol);
   CHECK(talk.machine().record().policy == "unknown_protocol");
+}
+
+TEST_CASE("multiplexing: a head that comes in pieces has a head's time, whatever else goes on") {
+  Conversation talk;
+  talk.ask("/good");
+  http::Request request;
+  request.method = "GET";
+  request.authority = {"example.com", std::nullopt, 443};
+  request.path = "/slow";
+  REQUIRE(talk.client.session.send_request(request, true) != 0);
+  const std::string head = talk.client.say();
+  talk.give(Received{Side::kClient, base::Chunk::copy_of(head.substr(0, head.size() - 1))});
+  const base::Time begun = talk.now();
+  talk.tick();
+  CHECK(talk.now() == begun + talk.settings()->timeouts.head);
+  CHECK(talk.over == CloseReason::kHeadTimeout);
+  CHECK(talk.closed("/good").close_reason == CloseReason::kHeadTimeout);
 }
 
 }  // namespace sluice::flow::test

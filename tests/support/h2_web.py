@@ -7,7 +7,8 @@ import tempfile
 from tests.support import clients, detour, h2_tunnel, programs
 
 # /bytes/N, /echo (hash of the body), /status/N, /slow/N (N KiB, one a tick), /wait (until /go), /trailers, /hints,
-# /reset/CODE, /goaway (and then the answer), /close; a WebSocket by extended CONNECT echoes.
+# /early (an answer before the request's end), /reset/CODE, /goaway (and then the answer), /close,
+# /cut (in the middle of the answer); a WebSocket echoes.
 _SERVER = r"""
 const http2 = require("http2"), crypto = require("crypto"), fs = require("fs");
 const [certificate, key, versions, log] = process.argv.slice(2);
@@ -90,7 +91,13 @@ server.on("request", (request, response) => {
     request.stream.session.goaway(0, request.stream.id);
     setTimeout(() => response.end("gone"), 50);
   } else if (kind === "close") {
-    response.stream.session.destroy();
+    (response.stream ? response.stream.session : request.socket).destroy();
+  } else if (kind === "cut") {
+    response.writeHead(200, {"content-length": "100000"});
+    response.write("half", () => (response.stream ? response.stream.session : request.socket).destroy());
+  } else if (kind === "early") {
+    response.writeHead(413);
+    response.end("enough");
   } else if (kind === "push") {
     response.createPushResponse({":path": "/pushed"}, (error, pushed) => { if (!error) pushed.end("pushed"); });
     response.end("pushing");
