@@ -4,7 +4,11 @@
 
 #include "proxy/base/assert.h"
 #include "proxy/http/fields.h"
+<<<<<<< HEAD
+#include "proxy/http/limits.h"
+=======
 #include "proxy/http/status.h"
+>>>>>>> lead
 
 namespace sluice::http {
 
@@ -142,6 +146,9 @@ Next ResponseReader::take_head(wire::ResponseHead&& head) {
     response_.fields.push_back({"Content-Length", announced});
   }
   in_body_ = response_.status >= first_final_status;
+  if (!in_body_ && ++interim_ > interim_responses_max) {
+    return refuse(Problem::Kind::kRules, "there are more interim responses than anybody waits for");
+  }
   if (in_body_) begin_body(response_.body);
   return Next::kHead;
 }

@@ -100,6 +100,7 @@ class ResponseReader : public BodyStream {
   std::string method_;
   wire::ResponseHeadParser parser_;
   Response response_;
+  size_t interim_ = 0;
   bool begun_ = false;
   bool in_body_ = false;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// Bounds of HTTP/2, of tunnels and of inspected connections, each with its unit and reason.
+// Bounds of messages, of HTTP/2 and of tunnels, each with its unit and reason.
 #include <cstddef>
 #include <cstdint>
 
@@ -23,6 +23,10 @@ constexpr size_t settings_entries_max = 32;
 constexpr size_t request_list_bytes_max = size_t{24} * 1024;
 constexpr size_t response_list_bytes_max = size_t{64} * 1024;
 constexpr size_t trailer_list_bytes_max = size_t{16} * 1024;
+
+// Interim responses to one request of HTTP/1, where they cost their sender nothing: a server that says "still working"
+// each second is heard for a quarter of an hour. HTTP/2 counts them among the idle frames.
+constexpr size_t interim_responses_max = 1'000;
 
 // What a stream may send ahead of our reading, to begin with; grows by doubling while its reader keeps up.
 constexpr int32_t stream_window_bytes = 128 * 1024;

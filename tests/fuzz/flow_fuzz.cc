@@ -7,8 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "proxy/base/assert.h"
-#include "proxy/flow/proxy_flow.h"
+#include "tests/fuzz/machine_run.h"
 
 namespace {
 
@@ -16,22 +15,20 @@ using namespace sluice;
 using namespace sluice::flow;
 
 // Plays the driver: keeps its side of the contract and checks the machine's.
-class Checker : private EventIds {
+class Checker : public test::ProxyRun {
  public:
   Checker(uint8_t options, base::ByteView early) {
-    Settings settings;
-    settings.pop_name = "fuzz";
-    settings.allow_any_source = (options & 1) == 0;
-    settings.authentication = (options & 2) != 0;
-    settings.transparent = (options & 16) != 0;
-    settings.interception = (options & 32) != 0;
-    settings.timeouts.total = base::Duration((options & 4) != 0 ? 10'000 : 0);
-    machine_ = std::make_unique<ProxyFlow>(std::make_shared<const Settings>(settings),
-                                           *base::Endpoint::parse("192.0.2.1:1"), now_, base::WallTime{});
-    machine_->use_event_ids(*this);
+    Settings made = settings();
+    made.allow_any_source = (options & 1) == 0;
+    made.authentication = (options & 2) != 0;
+    made.transparent = (options & 16) != 0;
+    made.interception = (options & 32) != 0;
+    made.timeouts.total = base::Duration((options & 4) != 0 ? 10'000 : 0);
+    const bool transparent = made.transparent;
+    make(std::move(made));
     Opened opened;
-    if (settings.transparent) opened.original_destination = *base::Endpoint::parse("203.0.113.7:443");
-    if ((options & 8) != 0 && !settings.transparent) {  // a CONNECT of a tunnel, with what stands behind it
+    if (transparent) opened.original_destination = *base::Endpoint::parse("203.0.113.7:443");
+    if ((options & 8) != 0 && !transparent) {  // a CONNECT of a tunnel, with what stands behind it
       opened.tunnel = std::make_shared<TunnelEnd>();
       opened.request = ConnectRequest{"example.com:443", {{"sluice-process", "fuzz"}}};
       opened.early = base::Chunk::copy_of(early);
@@ -39,8 +36,6 @@ class Checker : private EventIds {
     }
     give(std::move(opened));
   }
-
-  bool done() const { return machine_->done(); }
 
   void received(Side side, base::ByteView bytes) {
     if (bytes.empty() || !may_come(side)) return;
@@ -87,43 +82,19 @@ class Checker : private EventIds {
       give(SpliceEnded{{}, CloseReason::kClientClosed});
     }
   }
-  void tick() {
-    if (const auto deadline = machine_->deadline()) {
-      now_ = std::max(now_, *deadline);
-      give(Tick{});
-    }
-  }
+  void pass_time() { (void)tick(); }
   void shutdown() { give(Shutdown{CloseReason::kDrain, {}}); }
 
  private:
-  uint64_t next_event_counter() override { return ++event_counter_; }
-
   // Whether the driver would read this side.
   bool may_come(Side side) const {
     const auto i = static_cast<size_t>(side);
     return !ended_[i] && !spliced_ && !securing_[i] && !held_[i] && (side == Side::kClient || connected_);
   }
 
-  void give(Input input) {
-    if (machine_->done()) return;
-    Outbox out;
-    machine_->handle(std::move(input), now_, out);
-    bool resume = false;
-    for (const Action& action : out) {
-      check(action);
-      resume = resume || std::holds_alternative<Resume>(action);
-    }
-    SLUICE_ASSERT(machine_->done() == closed_);
-    SLUICE_ASSERT(machine_->record().close_reason != CloseReason::kInternalError);
-    if (resume) give(Resumed{});
-  }
-  void check(const Action& action) {
-    SLUICE_ASSERT(!closed_);  // nothing after Close
+  void note(const Action& action) override {
     if (const auto* record = std::get_if<Record>(&action)) {
-      if (machine_->record().event_counter != recorded_event_) final_record_ = false;
-      recorded_event_ = machine_->record().event_counter;
-      SLUICE_ASSERT(!final_record_);  // one final record of each event, nothing after it
-      final_record_ = record->state == Record::State::kClosed;
+      note_record(*record);
     } else if (std::holds_alternative<Authenticate>(action)) {
       SLUICE_ASSERT(!authenticating_ && !dialling_);
       authenticating_ = true;
@@ -154,21 +125,15 @@ class Checker : private EventIds {
       // What goes to the origin is the end of what the client sent, whole and in order.
       SLUICE_ASSERT(client_in_.ends_with(splice->to_origin.text()));
       SLUICE_ASSERT(machine_->record().client_bytes == splice->to_origin.size());
-    } else if (std::holds_alternative<Close>(action)) {
-      closed_ = true;
     }
   }
 
-  base::Time now_{base::Duration(1'000'000)};
-  std::unique_ptr<ProxyFlow> machine_;
-  uint64_t event_counter_ = 1;
   std::string client_in_;
   bool ended_[2] = {false, false};     // client, origin
   bool securing_[2] = {false, false};  // whose handshake goes on
   bool held_[2] = {false, false};
-  uint64_t recorded_event_ = 0;
   bool authenticating_ = false, dialling_ = false, connected_ = false, secured_ = false;
-  bool spliced_ = false, final_record_ = false, closed_ = false;
+  bool spliced_ = false;
 };
 
 }  // namespace
@@ -177,27 +142,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const size_t early = (data[0] & 8) != 0 && size > 1 ? std::min<size_t>(data[1], size - 2) : 0;
   Checker checker(data[0], {data + size - early, early});
-  size -= early;
-  size_t at = (data[0] & 8) != 0 ? 2 : 1;
-  while (at + 1 < size && !checker.done()) {
-    const uint8_t kind = data[at];
-    const uint8_t argument = data[at + 1];
-    at += 2;
-    if (kind % 8 < 3) {
-      const size_t count = std::min<size_t>(argument, size - at);
-      checker.received(kind % 8 < 2 ? Side::kClient : Side::kOrigin, {data + at, count});
-      at += count;
-    } else if (kind % 8 == 3) {
-      checker.ended(Side::kClient, (argument & 1) != 0);
-    } else if (kind % 8 == 4) {
-      checker.ended(Side::kOrigin, (argument & 1) != 0);
-    } else if (kind % 8 == 5) {
-      checker.answer(argument);
-    } else if (kind % 8 == 6) {
-      checker.tick();
-    } else {
-      checker.shutdown();
-    }
-  }
+  const size_t begin = (data[0] & 8) != 0 ? 2 : 1;
+  if (size - early > begin) test::drive(checker, {data + begin, size - early - begin});
   return 0;
 }

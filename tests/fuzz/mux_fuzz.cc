@@ -10,10 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "proxy/base/assert.h"
-#include "proxy/flow/proxy_flow.h"
 #include "proxy/http/http2_session.h"
-#include "tests/unit/wire/hello_builder.h"
+#include "tests/fuzz/machine_run.h"
 
 namespace {
 
@@ -58,23 +56,10 @@ struct Peer {
   std::map<StreamId, int> statuses;
 };
 
-class World : private EventIds {
+class World : private test::ProxyRun {
  public:
   World() {
-    Settings settings;
-    settings.pop_name = "fuzz";
-    settings.allow_any_source = true;
-    settings.interception = true;
-    machine_ = std::make_unique<ProxyFlow>(std::make_shared<const Settings>(settings),
-                                           *base::Endpoint::parse("192.0.2.1:1"), now_, base::WallTime{});
-    machine_->use_event_ids(*this);
-    give(Opened{});
-    give_bytes(Side::kClient, "CONNECT a.example:443 HTTP/1.1\r\n\r\n");
-    give(connected());
-    const auto hello = wire::test::record(wire::test::hybrid_hello("a.example").message());
-    give_bytes(Side::kClient, std::string(hello.begin(), hello.end()));
-    give(OriginSecured{agreed(), false, {}});
-    give(ClientSecured{agreed(), true});
+    make_inside("h2", "h2");
     to_client_.clear();
     begin_origin();
   }
@@ -84,20 +69,11 @@ class World : private EventIds {
     for (int rounds = 0; rounds < 200 && !machine_->done(); ++rounds) pass(255);
     if (!machine_->done()) give(Shutdown{CloseReason::kDrain, {}});
     SLUICE_ASSERT(machine_->done());
-    SLUICE_ASSERT(begun_ == ended_);
+    SLUICE_ASSERT(all_events_ended());
     check();
   }
 
  private:
-  static Handshake agreed() {
-    Handshake handshake;
-    handshake.alpn = "h2";
-    return handshake;
-  }
-  static DialDone connected() { return {CloseReason::kUnspecified, *base::Endpoint::parse("203.0.113.7:443"), {}, {}}; }
-
-  uint64_t next_event_counter() override { return ++event_counter_; }
-
   void begin_origin() {
     origins_.push_back(std::make_unique<Peer>(Http2Session::Role::kServer));
     connected_ = true;
@@ -136,7 +112,7 @@ class World : private EventIds {
         }
         break;
       case 11:
-        if (argument % 4 == 0) tick();
+        if (argument % 4 == 0) (void)tick();
         break;
       case 12:
         if (argument % 16 == 0) give(Draining{});
@@ -176,14 +152,14 @@ class World : private EventIds {
   void pass(uint8_t argument) {
     const size_t piece = argument == 255 ? 1 << 20 : 1 + size_t{argument} * 7;
     client_.make_output();
-    move(client_.to_say, piece, [&](const std::string& bytes) { give_bytes(Side::kClient, bytes); });
+    test::move_some(client_.to_say, piece, [&](const std::string& bytes) { give_bytes(Side::kClient, bytes); });
     Peer& origin = *origins_.back();
     if (connected_) {
       origin.make_output();
-      move(origin.to_say, piece, [&](const std::string& bytes) { give_bytes(Side::kOrigin, bytes); });
-      move(to_origin_, piece, [&](const std::string& bytes) { origin.hear(bytes); });
+      test::move_some(origin.to_say, piece, [&](const std::string& bytes) { give_bytes(Side::kOrigin, bytes); });
+      test::move_some(to_origin_, piece, [&](const std::string& bytes) { origin.hear(bytes); });
     }
-    move(to_client_, piece, [&](const std::string& bytes) { client_.hear(bytes); });
+    test::move_some(to_client_, piece, [&](const std::string& bytes) { client_.hear(bytes); });
     for (const Side side : {Side::kClient, Side::kOrigin}) {
       bool& tell = tell_[static_cast<size_t>(side)];
       const std::string& unsent = side == Side::kClient ? to_client_ : to_origin_;
@@ -195,47 +171,15 @@ class World : private EventIds {
     if (std::exchange(dialling_, false)) give(connected());
     if (std::exchange(securing_, false)) {
       begin_origin();
-      give(OriginSecured{agreed(), false, {}});
+      give(OriginSecured{agreed("h2"), false, {}});
     }
   }
-  template <class Take>
-  static void move(std::string& from, size_t piece, const Take& take) {
-    if (from.empty()) return;
-    const std::string bytes = from.substr(0, piece);
-    from.erase(0, bytes.size());
-    take(bytes);
-  }
-  void tick() {
-    const auto deadline = machine_->deadline();
-    if (!deadline) return;
-    now_ = std::max(now_, *deadline);
-    give(Tick{});
-  }
-
-  void give_bytes(Side side, const std::string& bytes) {
-    if (!bytes.empty()) give(Received{side, base::Chunk::copy_of(bytes)});
-  }
-  void give(Input input) {
-    if (machine_->done()) return;
-    Outbox out;
-    machine_->handle(std::move(input), now_, out);
-    bool resume = false;
-    for (const Action& action : out) {
-      note(action);
-      resume = resume || std::holds_alternative<Resume>(action);
-    }
-    SLUICE_ASSERT(machine_->record().close_reason != CloseReason::kInternalError);
-    if (resume) give(Resumed{});
-  }
-
-  void note(const Action& action) {
+  void note(const Action& action) override {
     if (const auto* send = std::get_if<Send>(&action)) {
       SLUICE_ASSERT(send->side == Side::kClient || connected_);
       (send->side == Side::kClient ? to_client_ : to_origin_) += send->bytes.text();
     } else if (const auto* record = std::get_if<Record>(&action)) {
-      const FlowRecord& of = record->of ? *record->of : machine_->record();
-      begun_.insert(of.event_counter);
-      if (record->state == Record::State::kClosed) SLUICE_ASSERT(ended_.insert(of.event_counter).second);
+      note_record(*record);
     } else if (const auto* tell = std::get_if<TellWhenSent>(&action)) {
       tell_[static_cast<size_t>(tell->side)] = true;
     } else if (std::holds_alternative<Dial>(action)) {
@@ -275,15 +219,11 @@ class World : private EventIds {
     }
   }
 
-  base::Time now_{base::Duration(1'000'000)};
-  std::unique_ptr<ProxyFlow> machine_;
-  uint64_t event_counter_ = 0;
   Peer client_{Http2Session::Role::kClient};
   std::vector<std::unique_ptr<Peer>> origins_;
   bool disturbed_ = false;
   std::string to_client_, to_origin_;
   bool tell_[2] = {false, false};
-  std::set<uint64_t> begun_, ended_;
   std::set<std::string> forbidden_;
   size_t asked_ = 0, dials_ = 0;
   bool dialling_ = false, securing_ = false, connected_ = true;

@@ -7,9 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "proxy/base/assert.h"
-#include "proxy/flow/proxy_flow.h"
 #include "proxy/http/http1_reader.h"
+#include "tests/fuzz/machine_run.h"
 
 namespace {
 
@@ -99,18 +98,14 @@ void check_within(const std::vector<Message>& got, const std::vector<Message>& s
 }
 
 // Client, origins and driver in one.
-class World : private EventIds {
+class World : private test::ProxyRun {
  public:
   World(uint8_t options, uint8_t cut, std::string client, std::string origin)
       : transparent_((options & 1) != 0), cut_(cut), client_(std::move(client)), origin_(std::move(origin)) {
-    Settings settings;
-    settings.pop_name = "fuzz";
-    settings.allow_any_source = true;
-    settings.transparent = transparent_;
-    settings.allow_ports = {80, 443, 8080};
-    machine_ = std::make_unique<ProxyFlow>(std::make_shared<const Settings>(settings),
-                                           *base::Endpoint::parse("192.0.2.1:1"), now_, base::WallTime{});
-    machine_->use_event_ids(*this);
+    Settings made = settings();
+    made.transparent = transparent_;
+    made.allow_ports = {80, 443, 8080};
+    make(std::move(made));
     Opened opened;
     if (transparent_) opened.original_destination = *base::Endpoint::parse("203.0.113.7:80");
     give(std::move(opened));
@@ -128,8 +123,6 @@ class World : private EventIds {
     std::string received;  // from it
   };
 
-  uint64_t next_event_counter() override { return ++event_counter_; }
-
   // Something happens, in an order that the input chooses. False when nothing is left.
   bool step() {
     const size_t piece = 1 + (cut_ = static_cast<uint8_t>(cut_ * 5 + 17)) % 61;
@@ -140,48 +133,34 @@ class World : private EventIds {
       connected_ = true;
       origin_ended_ = false;
       legs_.emplace_back();
-      give(DialDone{CloseReason::kUnspecified, *base::Endpoint::parse("203.0.113.7:80"), {}, {}});
+      give(connected());
     } else if (client_next && (!origin_next || (cut_ & 1) != 0)) {
       const std::string bytes = client_.substr(client_at_, piece);
       client_at_ += bytes.size();
-      give(Received{Side::kClient, base::Chunk::copy_of(bytes)});
+      give_bytes(Side::kClient, bytes);
     } else if (origin_next && origin_at_ < origin_.size()) {
       const std::string bytes = origin_.substr(origin_at_, piece);
       origin_at_ += bytes.size();
       legs_.back().received += bytes;
-      give(Received{Side::kOrigin, base::Chunk::copy_of(bytes)});
+      give_bytes(Side::kOrigin, bytes);
     } else if (origin_next) {
       origin_ended_ = true;
       give(ReadEnded{Side::kOrigin});
     } else if (!client_ended_ && client_at_ == client_.size()) {
       client_ended_ = true;
       give(ReadEnded{Side::kClient});
-    } else if (const auto deadline = machine_->deadline()) {
-      now_ = std::max(now_, *deadline);
-      give(Tick{});
     } else {
-      return false;
+      return tick();
     }
     return true;
   }
 
-  void give(Input input) {
-    if (machine_->done()) return;
-    Outbox out;
-    machine_->handle(std::move(input), now_, out);
-    bool resume = false;
-    for (const Action& action : out) {
-      note(action);
-      resume = resume || std::holds_alternative<Resume>(action);
-    }
-    SLUICE_ASSERT(machine_->record().close_reason != CloseReason::kInternalError);
-    if (resume) give(Resumed{});
-  }
-
-  void note(const Action& action) {
+  void note(const Action& action) override {
     if (const auto* send = std::get_if<Send>(&action)) {
       SLUICE_ASSERT(send->side == Side::kClient || connected_);
       (send->side == Side::kClient ? to_client_ : legs_.back().sent) += send->bytes.text();
+    } else if (const auto* record = std::get_if<Record>(&action)) {
+      note_record(*record);
     } else if (std::holds_alternative<Dial>(action)) {
       SLUICE_ASSERT(!dialling_);
       dialling_ = true;
@@ -231,13 +210,10 @@ class World : private EventIds {
     check_within(got.messages, answers);
   }
 
-  base::Time now_{base::Duration(1'000'000)};
   bool transparent_;
   uint8_t cut_;
   std::string client_, origin_;
   size_t client_at_ = 0, origin_at_ = 0;
-  std::unique_ptr<ProxyFlow> machine_;
-  uint64_t event_counter_ = 1;
   std::vector<Leg> legs_;
   std::string to_client_;
   bool dialling_ = false, connected_ = false, origin_ended_ = false;

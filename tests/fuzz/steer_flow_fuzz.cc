@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "proxy/base/assert.h"
 #include "proxy/flow/steer_flow.h"
+#include "tests/fuzz/machine_run.h"
 #include "tests/support/policies.h"
 
 namespace {
@@ -30,7 +30,7 @@ std::shared_ptr<const policy::Policy> policy_that(bool fails_closed) {
 }
 
 // Plays the driver: keeps its side of the contract and checks the machine's.
-class Checker {
+class Checker : public test::MachineRun {
  public:
   explicit Checker(uint8_t options) : fails_closed_((options & 2) != 0) {
     static const auto open = policy_that(false);
@@ -41,8 +41,8 @@ class Checker {
     settings.policy = fails_closed_ ? closed : open;
     settings.on_network = on_network_ = (options & 4) != 0;
     settings.timeouts.total = base::Duration(10'000);
-    machine_ = std::make_unique<SteerFlow>(std::make_shared<const SteerSettings>(settings),
-                                           *base::Endpoint::parse("192.0.2.1:1"), now_, base::WallTime{});
+    machine_ = std::make_unique<SteerFlow>(std::make_shared<const SteerSettings>(settings), client_address(), now_,
+                                           base::WallTime{});
     constexpr std::array<const char*, 4> processes{"surf", "dropbox", "zoom", ""};
     machine_->record().process_name = processes[options >> 4 & 3];
     Opened opened;
@@ -50,8 +50,6 @@ class Checker {
     if ((options & 8) != 0) opened.learned_name = "client.dropbox.com";
     give(std::move(opened));
   }
-
-  bool done() const { return machine_->done(); }
 
   void received(Side side, base::ByteView bytes) {
     const size_t i = static_cast<size_t>(side);
@@ -89,25 +87,11 @@ class Checker {
       give(SpliceEnded{{}, CloseReason::kClientClosed});
     }
   }
-  void tick() {
-    if (const auto deadline = machine_->deadline()) {
-      now_ = std::max(now_, *deadline);
-      give(Tick{});
-    }
-  }
+  void pass_time() { (void)tick(); }
   void shutdown() { give(Shutdown{CloseReason::kDrain, {}}); }
 
  private:
-  void give(Input input) {
-    if (machine_->done()) return;
-    Outbox out;
-    machine_->handle(std::move(input), now_, out);
-    for (const Action& action : out) check(action);
-    SLUICE_ASSERT(machine_->done() == closed_);
-    SLUICE_ASSERT(machine_->record().close_reason != CloseReason::kInternalError);
-  }
-  void check(const Action& action) {
-    SLUICE_ASSERT(!closed_);  // nothing after Close
+  void note(const Action& action) override {
     const FlowRecord& record = machine_->record();
     if (const auto* written = std::get_if<Record>(&action)) {
       SLUICE_ASSERT(record.recorded && !final_record_);  // what is to leave no trace leaves none; one final record
@@ -128,8 +112,6 @@ class Checker {
       // What goes to the origin is the end of what the app sent, whole and in order, unless a request was rewritten.
       if (!is_plain_request(record))
         SLUICE_ASSERT(client_in_.ends_with(early_ + std::string(splice->to_origin.text())));
-    } else if (std::holds_alternative<Close>(action)) {
-      closed_ = true;
     }
   }
   void check(const Dial& dial, const FlowRecord& record) {
@@ -148,14 +130,12 @@ class Checker {
     return record.host_source == HostSource::kHttpHost && record.access_method != AccessMethod::kTransparent;
   }
 
-  base::Time now_{base::Duration(1'000'000)};
   bool fails_closed_ = false, on_network_ = false;
-  std::unique_ptr<SteerFlow> machine_;
   std::string client_in_, early_;
   bool ended_[2] = {false, false};
   bool resolving_ = false, dialling_ = false, connected_ = false;
   int dials_ = 0;
-  bool spliced_ = false, any_record_ = false, final_record_ = false, announced_ = false, closed_ = false;
+  bool spliced_ = false, any_record_ = false, final_record_ = false, announced_ = false;
 };
 
 }  // namespace
@@ -163,26 +143,6 @@ class Checker {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   Checker checker(data[0]);
-  size_t at = 1;
-  while (at + 1 < size && !checker.done()) {
-    const uint8_t kind = data[at];
-    const uint8_t argument = data[at + 1];
-    at += 2;
-    if (kind % 8 < 3) {
-      const size_t count = std::min<size_t>(argument, size - at);
-      checker.received(kind % 8 < 2 ? Side::kClient : Side::kOrigin, {data + at, count});
-      at += count;
-    } else if (kind % 8 == 3) {
-      checker.ended(Side::kClient, (argument & 1) != 0);
-    } else if (kind % 8 == 4) {
-      checker.ended(Side::kOrigin, (argument & 1) != 0);
-    } else if (kind % 8 == 5) {
-      checker.answer(argument);
-    } else if (kind % 8 == 6) {
-      checker.tick();
-    } else {
-      checker.shutdown();
-    }
-  }
+  test::drive(checker, {data + 1, size - 1});
   return 0;
 }

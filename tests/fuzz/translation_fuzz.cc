@@ -12,12 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "proxy/base/assert.h"
-#include "proxy/flow/proxy_flow.h"
 #include "proxy/http/http1_reader.h"
 #include "proxy/http/http1_writer.h"
 #include "proxy/http/http2_session.h"
-#include "tests/unit/wire/hello_builder.h"
+#include "tests/fuzz/machine_run.h"
 
 namespace {
 
@@ -117,23 +115,10 @@ struct Leg {
   bool dialling = false, securing = false, tell = false;
 };
 
-class World : private EventIds {
+class World : private test::ProxyRun {
  public:
   World() {
-    Settings settings;
-    settings.pop_name = "fuzz";
-    settings.allow_any_source = true;
-    settings.interception = true;
-    machine_ = std::make_unique<ProxyFlow>(std::make_shared<const Settings>(settings),
-                                           *base::Endpoint::parse("192.0.2.1:1"), now_, base::WallTime{});
-    machine_->use_event_ids(*this);
-    give(Opened{});
-    give_bytes(Side::kClient, "CONNECT a.example:443 HTTP/1.1\r\n\r\n");
-    give(connected(0));
-    const auto hello = wire::test::record(wire::test::hybrid_hello("a.example").message());
-    give_bytes(Side::kClient, std::string(hello.begin(), hello.end()));
-    give(OriginSecured{agreed("http/1.1"), false, {}});
-    give(ClientSecured{agreed("h2"), true});
+    make_inside("h2", "http/1.1");
     to_client_.clear();
     legs_.clear();
     legs_[0].origin = std::make_unique<OriginEnd>(books_);
@@ -144,21 +129,11 @@ class World : private EventIds {
     for (int rounds = 0; rounds < 200 && !machine_->done(); ++rounds) pass(255);
     if (!machine_->done()) give(Shutdown{CloseReason::kDrain, {}});
     SLUICE_ASSERT(machine_->done());
-    SLUICE_ASSERT(begun_ == ended_);
+    SLUICE_ASSERT(all_events_ended());
     check();
   }
 
  private:
-  static Handshake agreed(const char* alpn) {
-    Handshake handshake;
-    handshake.alpn = alpn;
-    return handshake;
-  }
-  static DialDone connected(LegIndex leg) {
-    return {CloseReason::kUnspecified, *base::Endpoint::parse("203.0.113.7:443"), {}, {}, leg};
-  }
-  uint64_t next_event_counter() override { return ++event_counter_; }
-
   void step(uint8_t what, uint8_t argument) {
     const auto picked = static_cast<LegIndex>(argument % std::max<size_t>(legs_.size(), 1));
     OriginEnd* origin = legs_[picked].origin.get();
@@ -187,7 +162,7 @@ class World : private EventIds {
         if (argument % 8 == 0 && origin != nullptr) lose(picked, argument % 16 == 0);
         break;
       case 11:
-        if (argument % 4 == 0) tick();
+        if (argument % 4 == 0) (void)tick();
         break;
       case 12:
         if (argument % 16 == 0) give(Draining{});
@@ -233,15 +208,16 @@ class World : private EventIds {
       to_machine_ += bytes.text();
     }
     (void)client_.take_events();
-    move(to_machine_, piece, [&](const std::string& bytes) { give_bytes(Side::kClient, bytes); });
+    test::move_some(to_machine_, piece, [&](const std::string& bytes) { give_bytes(Side::kClient, bytes); });
     for (auto& [index, leg] : legs_) pass_leg(index, leg, piece);
-    move(to_client_, piece, [&](const std::string& bytes) { hear(bytes); });
+    test::move_some(to_client_, piece, [&](const std::string& bytes) { hear(bytes); });
     if (to_client_.empty() && std::exchange(tell_client_, false)) give(Sent{Side::kClient});
   }
   void pass_leg(LegIndex index, Leg& leg, size_t piece) {
     if (leg.origin != nullptr) {
-      move(leg.to_origin, piece, [&](const std::string& bytes) { leg.origin->hear(bytes); });
-      move(leg.origin->to_say, piece, [&](const std::string& bytes) { give_bytes(Side::kOrigin, bytes, index); });
+      test::move_some(leg.to_origin, piece, [&](const std::string& bytes) { leg.origin->hear(bytes); });
+      test::move_some(leg.origin->to_say, piece,
+                      [&](const std::string& bytes) { give_bytes(Side::kOrigin, bytes, index); });
     }
     if (leg.origin != nullptr && leg.origin->wants_close && leg.origin->to_say.empty()) lose(index, true);
     if (leg.tell && leg.to_origin.empty()) {
@@ -261,36 +237,7 @@ class World : private EventIds {
     legs_[index].to_origin.clear();
     give(orderly ? Input(ReadEnded{Side::kOrigin, false, index}) : Input(Reset{Side::kOrigin, index}));
   }
-  template <class Take>
-  static void move(std::string& from, size_t piece, const Take& take) {
-    if (from.empty()) return;
-    const std::string bytes = from.substr(0, piece);
-    from.erase(0, bytes.size());
-    take(bytes);
-  }
-  void tick() {
-    const auto deadline = machine_->deadline();
-    if (!deadline) return;
-    now_ = std::max(now_, *deadline);
-    give(Tick{});
-  }
-
-  void give_bytes(Side side, const std::string& bytes, LegIndex leg = 0) {
-    if (!bytes.empty()) give(Received{side, base::Chunk::copy_of(bytes), leg});
-  }
-  void give(Input input) {
-    if (machine_->done()) return;
-    Outbox out;
-    machine_->handle(std::move(input), now_, out);
-    bool resume = false;
-    for (const Action& action : out) {
-      note(action);
-      resume = resume || std::holds_alternative<Resume>(action);
-    }
-    SLUICE_ASSERT(machine_->record().close_reason != CloseReason::kInternalError);
-    if (resume) give(Resumed{});
-  }
-  void note(const Action& action) {
+  void note(const Action& action) override {
     if (const auto* send = std::get_if<Send>(&action)) {
       if (send->side == Side::kClient) {
         to_client_ += send->bytes.text();
@@ -298,9 +245,7 @@ class World : private EventIds {
         legs_[send->leg].to_origin += send->bytes.text();
       }
     } else if (const auto* record = std::get_if<Record>(&action)) {
-      const FlowRecord& of = record->of ? *record->of : machine_->record();
-      begun_.insert(of.event_counter);
-      if (record->state == Record::State::kClosed) SLUICE_ASSERT(ended_.insert(of.event_counter).second);
+      note_record(*record);
     } else if (const auto* tell = std::get_if<TellWhenSent>(&action)) {
       (tell->side == Side::kClient ? tell_client_ : legs_[tell->leg].tell) = true;
     } else if (const auto* dial = std::get_if<Dial>(&action)) {
@@ -323,9 +268,6 @@ class World : private EventIds {
     }
   }
 
-  base::Time now_{base::Duration(1'000'000)};
-  std::unique_ptr<ProxyFlow> machine_;
-  uint64_t event_counter_ = 0;
   Books books_;
   Http2Session client_{{.role = Http2Session::Role::kClient}, base::Time{}};
   std::string to_machine_, to_client_;
@@ -334,7 +276,6 @@ class World : private EventIds {
   std::vector<StreamId> open_;
   std::map<StreamId, std::string> names_, got_;
   std::map<StreamId, int> statuses_;
-  std::set<uint64_t> begun_, ended_;
   size_t asked_ = 0;
 };
 

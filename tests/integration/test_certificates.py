@@ -6,9 +6,9 @@ import tempfile
 
 from cryptography.hazmat.primitives import hashes
 
-from tests.integration.test_interception import SecureWeb, interception
+from tests.integration.test_interception import SecureWeb
 from tests.support import bad_certificates as bad
-from tests.support import cases, programs
+from tests.support import cases, inspection, programs
 
 EVERYTHING = "[expired, not_yet_valid, self_signed, untrusted_root, incomplete_chain, name_mismatch, revoked, other]"
 POLICY = f"""
@@ -61,7 +61,7 @@ class Certificates(cases.StackCase):
         cls.web = cls.keep(BySni(cls.leaves))
         cls.old = cls.keep(SecureWeb(*cls.leaves["good"].files, cls.tls10))
         cls.weak_dh = cls.keep(SecureWeb(*cls.leaves["rsa"].files, cls.dh1024))
-        settings = interception(directory)
+        settings = inspection.interception(directory)
         cls.root = settings["chain"]
         return {"ports": [cls.web.port, cls.old.port, cls.weak_dh.port],
                 "proxy": {"policy": str(directory / "policy.yaml"), "interception": settings,

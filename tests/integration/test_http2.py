@@ -6,8 +6,7 @@ import pathlib
 import tempfile
 import unittest
 
-from tests.integration.test_interception import interception
-from tests.support import cases, certificates, h2_web, programs, wait
+from tests.support import cases, certificates, h2_web, inspection, programs, wait
 
 POLICY = """
 tenant: default
@@ -59,7 +58,7 @@ class Http2Case(cases.StackCase):
         cls.directory = pathlib.Path(temporary.name)
         (cls.directory / "policy.yaml").write_text(POLICY)
         origin_root, port = cls.make_origin(cls.directory)
-        settings = interception(cls.directory)
+        settings = inspection.interception(cls.directory)
         cls.root = settings["chain"]
         return {"ports": [port],
                 "proxy": {"policy": str(cls.directory / "policy.yaml"), "interception": settings,

@@ -1,14 +1,12 @@
 """TLS that policy does not exempt is decrypted, judged request by request, and encrypted again: curl through the proxy
 to origins of a private root, and what the origins and the event store saw of it."""
 import json
-import pathlib
 import socket
 import ssl
-import tempfile
 import threading
 
 from tests.integration.test_relay import Web
-from tests.support import cases, certificates, clients, origins, programs, wait
+from tests.support import clients, inspection, origins, wait
 
 POLICY = """
 tenant: default
@@ -46,39 +44,17 @@ class SecureWeb(Web):
         super().serve(connection)
 
 
-def interception(directory):
-    """Files of an issuing CA under `directory`/ca, and the configuration that uses it."""
-    done = programs.run([programs.BIN / "sluicectl", "ca", "init", "--dir", directory / "ca"])
-    if done.returncode != 0:
-        raise AssertionError(done.stderr)
-    return {name: str(directory / "ca" / file)
-            for name, file in {"ca_certificate": "ca.crt", "ca_key": "ca.key", "chain": "root.crt"}.items()}
-
-
-class Interception(cases.StackCase):
+class SecureWebCase(inspection.InspectedCase):
     @classmethod
-    def prepare(cls):
-        temporary = tempfile.TemporaryDirectory(prefix="sluice-interception-")
-        cls.addClassCleanup(temporary.cleanup)
-        cls.directory = pathlib.Path(temporary.name)
-        (cls.directory / "policy.yaml").write_text(POLICY)
-        cls.origin_root = certificates.Authority(cls.directory / "origin")
-        cls.web = cls.keep(SecureWeb(*cls.origin_root.issue("*.secure.test", "secure.test")))
-        settings = interception(cls.directory)
-        cls.root = settings["chain"]
-        return {"ports": [cls.web.port],
-                "proxy": {"policy": str(cls.directory / "policy.yaml"), "interception": settings,
-                          "origin": {"resolve": {"secure.test": "127.0.0.1"},
-                                     "trust": str(cls.origin_root.certificate)}}}
+    def make_origin(cls, certificate, key):
+        return SecureWeb(certificate, key)
 
     def url(self, host, path):
         return f"https://{host}.secure.test:{self.web.port}{path}"
 
-    def curl(self, *arguments, root=None, code=0):
-        done = programs.run(["curl", "-sS", "--cacert", root or self.root, "--proxy",
-                             "http://%s:%d" % self.proxy.address, *arguments])
-        self.assertEqual(done.returncode, code, done.stderr)
-        return done.stdout
+
+class Interception(SecureWebCase):
+    POLICY = POLICY
 
     def test_a_request_is_decrypted_and_is_an_event(self):
         page = self.curl("-A", "probe/1", self.url("one", "/bytes/5000?secret=1"))
@@ -207,27 +183,11 @@ class Interception(cases.StackCase):
         self.store.wait_for_events("host like many and action eq allow", count=60)
 
 
-class Pages(cases.StackCase):
+class Pages(SecureWebCase):
     """What a page loads is one event with it; the rest is one event per domain."""
 
-    @classmethod
-    def prepare(cls):
-        temporary = tempfile.TemporaryDirectory(prefix="sluice-pages-")
-        cls.addClassCleanup(temporary.cleanup)
-        directory = pathlib.Path(temporary.name)
-        authority = certificates.Authority(directory / "origin")
-        cls.web = cls.keep(SecureWeb(*authority.issue("*.secure.test", "*.other.test")))
-        settings = interception(directory)
-        cls.root = settings["chain"]
-        return {"ports": [cls.web.port],
-                "proxy": {"interception": settings, "workers": 1, "pages": {"page_ms": 3000, "rollup_ms": 3000},
-                          "origin": {"resolve": {"secure.test": "127.0.0.1", "other.test": "127.0.0.1"},
-                                     "trust": str(authority.certificate)}}}
-
-    def curl(self, *arguments):
-        done = programs.run(["curl", "-sS", "-o", "/dev/null", "--cacert", self.root, "--proxy",
-                             "http://%s:%d" % self.proxy.address, *arguments])
-        self.assertEqual(done.returncode, 0, done.stderr)
+    ZONES = ("secure.test", "other.test")
+    PROXY = {"workers": 1, "pages": {"page_ms": 3000, "rollup_ms": 3000}}
 
     def test_a_page_and_a_rollup(self):
         page = f"https://www.secure.test:{self.web.port}/chunked/5"  # text/html
@@ -268,29 +228,13 @@ class Wire(origins.Origin):
             pass  # the other side is gone
 
 
-class Books(cases.StackCase):
+class Books(SecureWebCase):
     """Events + overhead = payload on the client's sockets, also where the payload is ciphertext."""
-
-    @classmethod
-    def prepare(cls):
-        temporary = tempfile.TemporaryDirectory(prefix="sluice-books-")
-        cls.addClassCleanup(temporary.cleanup)
-        directory = pathlib.Path(temporary.name)
-        authority = certificates.Authority(directory / "origin")
-        cls.web = cls.keep(SecureWeb(*authority.issue("*.secure.test")))
-        settings = interception(directory)
-        cls.root = settings["chain"]
-        return {"ports": [cls.web.port],
-                "proxy": {"interception": settings,
-                          "origin": {"resolve": {"secure.test": "127.0.0.1"}, "trust": str(authority.certificate)}}}
 
     def test_sums(self):
         with Wire(self.proxy.address) as wire:
             for number, path in enumerate(("/", "/bytes/100000", "/chunked/40", "/nothing", "/bytes/0")):
-                done = programs.run(["curl", "-sS", "-o", "/dev/null", "--cacert", self.root, "--proxy",
-                                     f"http://127.0.0.1:{wire.port}",
-                                     f"https://sum{number}.secure.test:{self.web.port}{path}"])
-                self.assertEqual(done.returncode, 0, done.stderr)
+                self.curl(self.url(f"sum{number}", path), proxy=f"http://127.0.0.1:{wire.port}")
             wait.until(lambda: wire.finished == 5, "the ends of all connections")
             self.store.wait_for_events("host like sum", count=5)
             def booked():

@@ -1,13 +1,11 @@
 """A proxy that decrypts holds no more after many flows than after a few. SLUICE_FLOWS=100000 runs as many."""
 import concurrent.futures
 import os
-import pathlib
 import ssl
-import tempfile
 import unittest.mock
 
-from tests.integration.test_interception import SecureWeb, interception
-from tests.support import cases, certificates, clients, process, wait
+from tests.integration.test_interception import SecureWebCase
+from tests.support import clients, process, wait
 
 FLOWS = int(os.environ.get("SLUICE_FLOWS", "1200"))
 WARM_UP = 400
@@ -15,7 +13,9 @@ HOSTS = 50
 GROWTH_BYTES_MAX = 12 << 20  # one TLS session a flow, left behind, would be more after a thousand
 
 
-class Memory(cases.StackCase):
+class Memory(SecureWebCase):
+    ZONES = ("memory.test",)
+
     @classmethod
     def prepare(cls):
         # What AddressSanitizer keeps to find uses after free would look like growth.
@@ -23,16 +23,9 @@ class Memory(cases.StackCase):
                                            os.environ.get("ASAN_OPTIONS", ""))
         options.start()
         cls.addClassCleanup(options.stop)
-        temporary = tempfile.TemporaryDirectory(prefix="sluice-memory-")
-        cls.addClassCleanup(temporary.cleanup)
-        directory = pathlib.Path(temporary.name)
-        authority = certificates.Authority(directory / "origin")
-        cls.web = cls.keep(SecureWeb(*authority.issue("*.memory.test")))
-        settings = interception(directory)
-        cls.context = ssl.create_default_context(cafile=settings["chain"])
-        return {"ports": [cls.web.port],
-                "proxy": {"interception": settings,
-                          "origin": {"resolve": {"memory.test": "127.0.0.1"}, "trust": str(authority.certificate)}}}
+        arguments = super().prepare()
+        cls.context = ssl.create_default_context(cafile=cls.root)
+        return arguments
 
     def flow(self, number):
         host = f"h{number % HOSTS}.memory.test"

@@ -12,8 +12,7 @@ import tempfile
 import threading
 import unittest
 
-from tests.integration.test_interception import interception
-from tests.support import cases, certificates, clients, origins, programs, wait
+from tests.support import cases, certificates, clients, inspection, origins, programs, wait
 
 PARTS = 60  # of the page that a browser loads
 
@@ -164,7 +163,7 @@ class RealClients(cases.StackCase):
         certificate = authority.issue("*.clients.test", "localhost")
         cls.web = cls.keep(FileServer(cls.folder, *certificate))
         cls.local = cls.keep(FileServer(cls.folder, *certificate, host="127.0.0.2"))
-        settings = interception(cls.directory)
+        settings = inspection.interception(cls.directory)
         cls.root, cls.issuing = settings["chain"], settings["ca_certificate"]
         return {"ports": [cls.web.port, cls.local.port],
                 "proxy": {"interception": settings,

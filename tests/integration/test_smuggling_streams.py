@@ -4,64 +4,7 @@ row must get its own answer."""
 import re
 import unittest
 
-import hpack
-
-from tests.support import lanes, smuggled_streams, wait
-from tests.support.h2_frames import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, NO_ERROR, PREFACE,
-                                     PROTOCOL, SETTINGS, WINDOW, Raw, fields, frame, number)
-
-FRAME_BYTES_MAX = 16384
-
-
-def message(stream, head, body=(), trailers=()):
-    """Frames of one request, whatever its fields are."""
-    parts = [(HEADERS, head), *((DATA, part) for part in body), *([(HEADERS, trailers)] if trailers else [])]
-    frames = b""
-    for at, (kind, part) in enumerate(parts):
-        end = END_STREAM if at == len(parts) - 1 else 0
-        frames += frame(DATA, end, stream, part) if kind == DATA else block(stream, fields(*part), end)
-    return frames
-
-
-def block(stream, data, end):
-    pieces = [data[at:at + FRAME_BYTES_MAX] for at in range(0, len(data), FRAME_BYTES_MAX)]
-    frames = b""
-    for at, piece in enumerate(pieces):
-        last = END_HEADERS if at == len(pieces) - 1 else 0
-        frames += frame(HEADERS, end | last, stream, piece) if at == 0 else frame(CONTINUATION, last, stream, piece)
-    return frames
-
-
-class Talk:
-    """A connection on which streams are asked one after the other."""
-
-    def __init__(self, sock):
-        self.raw = Raw(sock, PREFACE + frame(SETTINGS) + frame(SETTINGS, ACK) + frame(WINDOW, 0, 0, number(1 << 24)))
-        self.stream = -1
-        self._decoder = hpack.Decoder()
-        self._decoded = 0
-
-    def ask(self, head, body=(), trailers=()):
-        """(status, body) of the answer, or (RESET, "") and so on."""
-        self.stream += 2
-        self.raw.send(message(self.stream, head, body, trailers))
-        self.raw.until(lambda: self.stream in self.raw.resets or self._whole())
-        status, text = None, b""
-        for kind, _, stream, payload in self.raw.frames[self._decoded:]:
-            pairs = self._decoder.decode(payload) if kind == HEADERS else ()
-            if stream != self.stream:
-                continue
-            status = int(dict(pairs).get(":status", status or 0)) or status
-            text += payload if kind == DATA else b""
-        self._decoded = len(self.raw.frames)
-        code = self.raw.resets.get(self.stream, NO_ERROR)
-        if code != NO_ERROR:
-            return (smuggled_streams.RESET if code == PROTOCOL else f"reset with {code}"), ""
-        return status, text.decode("latin-1")
-
-    def _whole(self):
-        return any(kind in (HEADERS, DATA) and flags & END_STREAM and stream == self.stream
-                   for kind, flags, stream, _ in self.raw.frames[self._decoded:])
+from tests.support import h2_talk, lanes, smuggled_streams, wait
 
 
 class Streams(lanes.Lane):
@@ -84,7 +27,7 @@ class Streams(lanes.Lane):
 
     def check_rows(self):
         for witness in self.witnesses:
-            talk = Talk(self.open(witness.port, "h2"))
+            talk = h2_talk.Talk(self.open(witness.port, "h2"))
             for path, row in self.rows(witness):
                 with self.subTest(f"{row.section} {row.name}, {witness.name} behind it"):
                     answer = talk.ask(self.filled_pairs(row.fields, witness.port, path), row.body,
@@ -96,7 +39,7 @@ class Streams(lanes.Lane):
                         self.check_bytes(row, witness, path)
                 if talk.raw.closed or talk.raw.goaway is not None:
                     talk.raw.close()
-                    talk = Talk(self.open(witness.port, "h2"))
+                    talk = h2_talk.Talk(self.open(witness.port, "h2"))
             talk.raw.close()
             self.check_seen(witness)
 

@@ -2,7 +2,7 @@
 with less care: one row each. Texts are filled as those of smuggled_requests; none of them passes any library."""
 import dataclasses
 
-RESET = -1  # RST_STREAM with PROTOCOL_ERROR: a malformed message (RFC 9113 section 8.1.1)
+RESET = -1  # RST_STREAM with PROTOCOL_ERROR (1): a malformed message (RFC 9113 section 8.1.1)
 EVIL = "GET /evil HTTP/1.1\r\nHost: evil.test\r\n\r\n"
 
 

@@ -228,7 +228,7 @@ TEST_CASE("http1 client: interim responses are bounded") {
   Http1Client client(Scheme::kHttps);
   (void)client.send_request(request_of("GET"), true);
   (void)said(client);
-  for (int i = 0; i <= interim_responses_max; ++i) hear(client, "HTTP/1.1 102 Processing\r\n\r\n");
+  for (size_t i = 0; i <= interim_responses_max; ++i) hear(client, "HTTP/1.1 102 Processing\r\n\r\n");
   CHECK(told(client).ends_with("refused "));
   CHECK(client.finished());
 }
