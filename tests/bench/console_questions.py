@@ -4,8 +4,8 @@
   python3 -m tests.bench.console_questions viewers --bin build/release/bin --viewers 50 --rate 5000
 
 `questions` asks a running store, filled with ingest_bench for example; with its process id it also says the CPU that an
-answer takes, which a busy machine disturbs less. `viewers` starts a store of its own and feeds it
-the same events twice, with and without viewers.
+answer takes, which a busy machine disturbs less. `viewers` starts a store of its own and feeds it,
+in turns with and without viewers.
 """
 import argparse
 import http.client
@@ -112,28 +112,31 @@ def feed(store, rate, seconds, producer):
 
 
 VIEWER = r"""
-import socket, sys
-host, port, token, query, count = sys.argv[1:6]
-import selectors
-poll, seen = selectors.DefaultSelector(), [0] * int(count)
+import selectors, socket, sys
+host, port, token, query, count, expected = sys.argv[1:7]
+poll, seen, silence_seconds = selectors.DefaultSelector(), [0] * int(count), 5
 for number in range(int(count)):
     link = socket.create_connection((host, int(port)))
     link.sendall(f"GET /api/sluice/v1/events/tail?query={query} HTTP/1.1\r\nHost: {host}\r\n"
                  f"Authorization: Bearer {token}\r\n\r\n".encode())
+    head = b""
+    while b"event: position" not in head:  # it follows live from now on
+        head += link.recv(1 << 20)
     poll.register(link, selectors.EVENT_READ, number)
 print("ready", flush=True)
-sys.stdin.close()
-while poll.get_map():
-    for key, _ in poll.select():
-        data = key.fileobj.recv(1 << 20)
-        if not data:
-            poll.unregister(key.fileobj)
-        seen[key.data] += data.count(b"data: {")
+while min(seen) < int(expected):
+    ready = poll.select(silence_seconds)
+    if not ready:
+        break
+    for key, _ in ready:
+        seen[key.data] += key.fileobj.recv(1 << 20).count(b"data: {")
 print(min(seen), max(seen))
 """
 
 
 def viewers(options):
+    """Seconds without viewers and seconds with them take turns (A B B A): the store grows meanwhile, and a grown one
+    costs its writer more."""
     os.environ["SLUICE_BIN"] = str(pathlib.Path(options.bin).resolve())
     from tests.support import web
     directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-viewers-"))
@@ -144,18 +147,21 @@ def viewers(options):
         events = options.rate * options.seconds
         host, port = urllib.parse.urlsplit(store.url).netloc.split(":")
         feed(store, options.rate, 2, 1_000)  # warm
-        alone = feed(store, options.rate, options.seconds, 10_000)
-        watching = subprocess.Popen(
-            [sys.executable, "-c", VIEWER, host, port, token, urllib.parse.quote(options.query), str(options.viewers)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        watching.stdout.readline()
-        watched = feed(store, options.rate, options.seconds, 20_000)
-        store.program.stop()
-        seen = watching.communicate()[0].split()
-        for name, (cpu, busy, wall) in (("no viewers", alone), (f"{options.viewers} viewers", watched)):
+        seen, sums = [], {False: [], True: []}
+        for turn, watched in enumerate([False, True, True, False] * options.rounds):
+            if watched:
+                watching = subprocess.Popen([sys.executable, "-c", VIEWER, host, port, token,
+                                             urllib.parse.quote(options.query), str(options.viewers), str(events)],
+                                            stdout=subprocess.PIPE, text=True)
+                watching.stdout.readline()
+            sums[watched].append(feed(store, options.rate, options.seconds, 10_000 * (turn + 1)))
+            if watched:
+                seen.append(watching.communicate()[0].split())
+        for watched, name in ((False, "no viewers"), (True, f"{options.viewers} viewers")):
+            cpu, busy, wall = (sum(part) / len(sums[watched]) for part in zip(*sums[watched]))
             print(f"{name:12} {events / wall:7.0f} events/s, acknowledged in {busy / options.seconds * 1e3:6.0f} ms, "
                   f"{cpu / events * 1e6:6.1f} us CPU of the writer for each")
-        print(f"viewers saw {seen[0]} to {seen[1]} of {events} events")
+        print(f"viewers saw {min(int(low) for low, _ in seen)} to {max(int(high) for _, high in seen)} of {events} events")
     finally:
         store.program.kill()
         shutil.rmtree(directory, ignore_errors=True)
@@ -173,7 +179,8 @@ def main():
     watching.add_argument("--bin", required=True)
     watching.add_argument("--viewers", type=int, default=50)
     watching.add_argument("--rate", type=int, default=5000)
-    watching.add_argument("--seconds", type=int, default=10)
+    watching.add_argument("--seconds", type=int, default=5, help="of each turn")
+    watching.add_argument("--rounds", type=int, default=3, help="of four turns")
     watching.add_argument("--query", default="", help="what the viewers ask for; empty: everything")
     options = parser.parse_args()
     ask(options) if options.command == "questions" else viewers(options)
