@@ -15,7 +15,9 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 constexpr int64_t time_end = key_time_max;
+constexpr const char* newest_first = " ORDER BY key DESC";
 constexpr int64_t minute_ms = 60'000;
+constexpr int64_t hour_ms = 3'600'000;
 
 bool is_everything(const Filter* filter) {
   const auto* all = filter == nullptr ? nullptr : std::get_if<And>(&filter->node);
@@ -34,7 +36,7 @@ Aggregation::Aggregation(ReaderPool& pool, const StoreView& view, const Aggregat
       deadline_(Clock::now() + query.budget),
       range_(std::clamp<int64_t>(query.start_time, 0, time_end),
              query.end_time > 0 ? std::min(query.end_time, time_end) : time_end),
-      minutes_(query.page_events_only ? query.filter : nullptr) {}
+      narrowing_(query.page_events_only ? query.filter : nullptr) {}
 
 base::Result<AggregateAnswer, ReadError> Aggregation::run() {
   const auto use = [this](const Field* field) {
@@ -64,20 +66,20 @@ base::Result<AggregateAnswer, ReadError> Aggregation::run() {
 // Which part of the range each grouping takes from roll-ups, and takes it; the rest is noted in scans_.
 void Aggregation::plan() {
   if (range_.first >= range_.second) return;
-  const bool unfiltered = is_everything(query_.filter) && query_.page_events_only;
   for (size_t i = 0; i < query_.groupings.size(); ++i) {
     const Grouping& grouping = query_.groupings[i];
-    const bool rolled = unfiltered && answers_from_rollup(grouping);
-    const int64_t slot_ms = !rolled || grouping.fields.empty() ? minute_ms : rolled_field(*grouping.fields[0])->slot_ms;
-    const int64_t first = (range_.first + slot_ms - 1) / slot_ms;
-    const int64_t last = range_.second / slot_ms;
-    if (!rolled || first >= last || (grouping.bucket_ms > 0 && grouping.bucket_ms % slot_ms != 0)) {
+    const auto key = answering_key(query_, grouping);
+    const int64_t slot_ms = key ? rolled_keys()[*key].slot_ms : minute_ms;
+    const int64_t first = (range_.first + slot_ms - 1) / slot_ms * slot_ms;
+    const int64_t last = range_.second / slot_ms * slot_ms;
+    if (!key || first >= last) {
       add_scan(range_, &tables_[i]);
       continue;
     }
-    take_rollups(grouping, tables_[i], slot_ms, {first, last});
-    add_scan({range_.first, first * slot_ms}, &tables_[i]);
-    if (query_.end_time > 0) add_scan({last * slot_ms, range_.second}, &tables_[i]);
+    RolledSums sums(query_, grouping, *key, tables_[i]);
+    take_rollups(*key, {first, last}, sums);
+    add_scan({range_.first, first}, &tables_[i]);
+    if (query_.end_time > 0) add_scan({last, range_.second}, &tables_[i]);
   }
 }
 
@@ -85,91 +87,57 @@ void Aggregation::add_scan(Range range, GroupTable* table) {
   if (range.first < range.second) scans_[range].push_back(table);
 }
 
-void Aggregation::take_rollups(const Grouping& grouping, GroupTable& table, int64_t slot_ms, Range slots) {
-  // Without a field any that is rolled up per minute gives the sums: each event has exactly one value of it.
-  const Field& of = grouping.fields.empty() ? *rolled_fields().front().field : *grouping.fields[0];
-  const auto index = static_cast<size_t>(rolled_field(of) - rolled_fields().data());
+void Aggregation::take_rollups(size_t key, Range range, RolledSums& sums) {
   const Days days = view_.days();
   for (auto day = days.rbegin(); day != days.rend() && error_.empty(); ++day) {
     if (day->rows == 0) continue;
-    Taken taken = take_rollup(*day, index, slots, slot_ms, table);
+    Taken taken = take_rollup(*day, key, range, sums);
     for (int tries = 0; taken == Taken::kMoved && tries < rollup_tries_max; ++tries) {
       std::this_thread::yield();
       const Days now = view_.days();
       const auto again = std::find_if(now.begin(), now.end(), [&](const DayInfo& d) { return d.day == day->day; });
       if (again == now.end()) return;
-      taken = take_rollup(*again, index, slots, slot_ms, table);
+      taken = take_rollup(*again, key, range, sums);
     }
     if (taken == Taken::kMoved) fail("the store is busy writing");
   }
 }
 
-// kMoved: the file and the memory do not fit together, because the writer was between both. Nothing was counted then.
-Aggregation::Taken Aggregation::take_rollup(const DayInfo& day, size_t field_index, Range slots, int64_t slot_ms,
-                                            GroupTable& table) {
-  if (key_time(day.max_key) < slots.first * slot_ms || key_time(day.min_key) >= slots.second * slot_ms)
-    return Taken::kYes;
+// kMoved: nothing was counted.
+Aggregation::Taken Aggregation::take_rollup(const DayInfo& day, size_t key, Range range, RolledSums& sums) {
+  if (key_time(day.max_key) < range.first || key_time(day.min_key) >= range.second) return Taken::kYes;
   auto lease = pool_.lease(day.path);
   if (!lease.ok()) {
     if (view_.knows(day.path)) fail(lease.error().message);
     return Taken::kFailed;
   }
   Database& database = (*lease)->database();
-  const auto add = [&](int64_t slot, const ColumnValue& value, const RollupSums& sums) {
-    const uint64_t count = sums.count + (query_.primary_only ? 0 : sums.other_count);
-    if (count > 0) table.add(slot * slot_ms, value, count, sums.bytes + (query_.primary_only ? 0 : sums.other_bytes));
-  };
-  database.execute("BEGIN");
-  const int64_t written = database.integer("SELECT value FROM meta WHERE name='rollup_offset'");
   {
-    const std::lock_guard lock(day.rollup->mutex());
-    if (database.ok() && day.rollup->base_offset() != static_cast<uint64_t>(written)) {
-      database.execute("COMMIT");
-      return Taken::kMoved;
-    }
-    day.rollup->visit(field_index, slots.first, slots.second, add);
+    RollupReader reader(day, database, key, range.first / hour_ms, (range.second - 1) / hour_ms + 1);
+    if (reader.outcome() == RollupReader::Outcome::kMoved) return Taken::kMoved;
+    if (reader.outcome() == RollupReader::Outcome::kReady) sums.take(reader, range.first, range.second);
   }
-  const RolledField& rolled = rolled_fields()[field_index];
-  {
-    Statement rows =
-        database.prepare(std::string("SELECT slot, value, ") +
-                         (query_.primary_only ? "count, bytes" : "count + other_count, bytes + other_bytes") +
-                         " FROM rollup WHERE field=? AND slot>=? AND slot<?");
-    rows.bind(1, rolled.number).bind(2, slots.first).bind(3, slots.second);
-    while (rows.step() == Step::kRow) {
-      const auto count = static_cast<uint64_t>(rows.integer(2));
-      const auto bytes = static_cast<uint64_t>(rows.integer(3));
-      const int64_t time = rows.integer(0) * slot_ms;
-      if (rolled.integer == nullptr) {
-        table.add_ordered(time, rows.text(1), count, bytes);
-      } else if (count > 0) {
-        table.add(time, rows.integer(1), count, bytes);
-      }
-    }
-  }
-  database.execute("COMMIT");
   if (!database.ok()) fail(database.error());
   return database.ok() ? Taken::kYes : Taken::kFailed;
 }
 
 void Aggregation::build_sql() {
-  std::string condition = "key >= ? AND key < ?";
-  if (query_.page_events_only) condition += " AND record_type = 1";
+  condition_ = "key >= ? AND key < ?";
+  if (query_.page_events_only) condition_ += " AND record_type = 1";
   if (query_.primary_only)
-    condition += query_.page_events_only ? " AND \"primary\" = 1" : " AND (\"primary\" = 1 OR record_type <> 1)";
+    condition_ += query_.page_events_only ? " AND \"primary\" = 1" : " AND (\"primary\" = 1 OR record_type <> 1)";
   if (!is_everything(query_.filter)) {
     SqlCondition filter = to_sql(*query_.filter, is_hot_column);
-    condition += " AND (" + filter.text + ")";
+    condition_ += " AND (" + filter.text + ")";
     parameters_ = std::move(filter.values);
     exact_ = filter.exact;
   }
-  sql_ = "SELECT key, store_offset";
+  select_ = "SELECT key, store_offset";
   for (size_t i = 0; i < columns_.size(); ++i) {
-    sql_ += hot_[i] ? ", \"" + columns_[i]->name() + '"' : ", 0";
+    select_ += hot_[i] ? ", \"" + columns_[i]->name() + '"' : ", 0";
   }
-  sql_ += " FROM final WHERE ";
-  in_slot_ = is_indexed(query_.filter) ? sql_ + indexed_slot + condition + " ORDER BY key DESC" : "";
-  sql_ += condition + " ORDER BY key DESC";
+  select_ += " FROM final WHERE ";
+  indexed_ = is_indexed(query_.filter);
   decode_ = !exact_ || std::find(hot_.begin(), hot_.end(), false) != hot_.end();
   values_.resize(columns_.size());
 }
@@ -199,22 +167,33 @@ int64_t Aggregation::scan_day(const DayInfo& day, int64_t low, int64_t high, con
   }
   Database& database = (*lease)->database();
   database.set_deadline(deadline_);
-  Statement anywhere = database.prepare(sql_);
+  Narrowed rows;
+  if (indexed_) {
+    rows.stretches = stretches(day.day, std::max(low, day.min_key), newest);
+  } else {
+    rows = narrowing_.rows(day, database, low, newest);
+  }
+  Statement anywhere = database.prepare(select_ + condition_ + newest_first);
   Statement in_slot;
-  if (!in_slot_.empty()) in_slot = database.prepare(in_slot_);
-  for (const KeyStretch& stretch : in_slot_.empty() ? minutes_.stretches(day, database, low, newest)
-                                                    : stretches(day.day, std::max(low, day.min_key), newest)) {
-    const int64_t reached = scan_stretch(**lease, stretch.slot ? in_slot : anywhere, stretch, tables);
+  if (indexed_ || rows.field != nullptr) {
+    const std::string listed = rows.field == nullptr ? "" : " AND " + rows.condition();
+    in_slot = database.prepare(select_ + indexed_slot + condition_ + listed + newest_first);
+  }
+  for (const KeyStretch& stretch : rows.stretches) {
+    const int64_t reached = stretch.slot ? scan_stretch(**lease, in_slot, stretch, rows.values, tables)
+                                         : scan_stretch(**lease, anywhere, stretch, {}, tables);
     if (reached > stretch.low) return reached;
   }
   return low;
 }
 
-int64_t Aggregation::scan_stretch(DayReader& reader, Statement& rows, const KeyStretch& stretch, const Tables& tables) {
+int64_t Aggregation::scan_stretch(DayReader& reader, Statement& rows, const KeyStretch& stretch,
+                                  const std::vector<ColumnValue>& listed, const Tables& tables) {
   int at = 1;
   if (stretch.slot) rows.bind(at++, *stretch.slot);
   rows.bind(at, stretch.low).bind(at + 1, stretch.high);
   bind_values(rows, at + 2, parameters_);
+  bind_values(rows, at + 2 + static_cast<int>(parameters_.size()), listed);
   int64_t reached = stretch.high;
   uint32_t seen = 0;
   Step step = Step::kDone;

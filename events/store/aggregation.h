@@ -12,9 +12,9 @@
 #include "events/store/event_key.h"
 #include "events/store/event_store.h"
 #include "events/store/group_table.h"
-#include "events/store/minute_filter.h"
+#include "events/store/narrowing.h"
 #include "events/store/reader_pool.h"
-#include "events/store/rollup.h"
+#include "events/store/rolled_sums.h"
 #include "events/store/store_view.h"
 
 namespace sluice::store {
@@ -32,14 +32,15 @@ class Aggregation {
 
   void plan();
   void add_scan(Range range, GroupTable* table);
-  void take_rollups(const Grouping& grouping, GroupTable& table, int64_t slot_ms, Range slots);
-  Taken take_rollup(const DayInfo& day, size_t field_index, Range slots, int64_t slot_ms, GroupTable& table);
+  void take_rollups(size_t key, Range range, RolledSums& sums);
+  Taken take_rollup(const DayInfo& day, size_t key, Range range, RolledSums& sums);
   void build_sql();
   void scan(Range range, const Tables& tables);
   // The key down to which the rows were counted, or the range's lowest when all were.
   int64_t scan_day(const DayInfo& day, int64_t low, int64_t high, const Tables& tables);
   // As scan_day(), for one stretch of its keys.
-  int64_t scan_stretch(DayReader& reader, Statement& rows, const KeyStretch& stretch, const Tables& tables);
+  int64_t scan_stretch(DayReader& reader, Statement& rows, const KeyStretch& stretch,
+                       const std::vector<ColumnValue>& listed, const Tables& tables);
   bool read_row(Statement& row, DayReader& reader);
   void fail(std::string message);
 
@@ -53,10 +54,11 @@ class Aggregation {
   std::vector<bool> hot_;              // of each: whether the table has it
   std::vector<GroupTable> tables_;
   std::map<Range, Tables> scans_;
-  std::string sql_;
-  std::string in_slot_;  // the same with a slot in front; empty: no index helps
+  std::string select_;
+  std::string condition_;
+  bool indexed_ = false;  // the filter names values of an indexed field
   std::vector<ColumnValue> parameters_;
-  MinuteFilter minutes_;
+  Narrowing narrowing_;
   bool exact_ = true;    // the SQL condition says all
   bool decode_ = false;  // rows must be decoded
   std::vector<ColumnValue> values_;

@@ -13,7 +13,7 @@
 namespace sluice::store {
 namespace {
 
-constexpr int schema_version = 3;
+constexpr int schema_version = 4;
 
 std::string slot_column() {
   return "slot INTEGER GENERATED ALWAYS AS ((key>>" + std::to_string(key_hash_bits) + ")/" +
@@ -32,9 +32,6 @@ std::string schema() {
          " " +
          slot_column() +
          ");"
-         "CREATE TABLE IF NOT EXISTS rollup(field INTEGER NOT NULL, slot INTEGER NOT NULL, value NOT NULL,"
-         " count INTEGER NOT NULL, bytes INTEGER NOT NULL, other_count INTEGER NOT NULL, other_bytes INTEGER NOT NULL,"
-         " PRIMARY KEY(field, slot, value)) WITHOUT ROWID;"
          "INSERT OR IGNORE INTO meta VALUES('schema_version'," +
          std::to_string(schema_version) + "),('rows',0),('gaps',0),('rollup_offset',0);";
 }
@@ -76,7 +73,7 @@ base::Result<std::unique_ptr<DayFile>> DayFile::open(const std::string& director
 void DayFile::load() {
   database_->execute("BEGIN IMMEDIATE;" + schema() + "COMMIT");
   migrate();
-  database_->execute(std::string("BEGIN IMMEDIATE;") + indexes + "COMMIT");
+  database_->execute(std::string("BEGIN IMMEDIATE;") + indexes + rollup_schema + "COMMIT");
   info_.rows = static_cast<uint64_t>(database_->integer("SELECT value FROM meta WHERE name='rows'"));
   info_.gaps = static_cast<uint64_t>(database_->integer("SELECT value FROM meta WHERE name='gaps'"));
   if (info_.rows > 0) {
@@ -94,16 +91,13 @@ void DayFile::load() {
   insert_block_ = database_->prepare("INSERT INTO block VALUES(?,?,?,?)");
   find_key_ = database_->prepare("SELECT event_id||row_id FROM final WHERE key=?");
   put_applied_ = database_->prepare("INSERT OR REPLACE INTO applied VALUES(?,?)");
-  add_rollup_ = database_->prepare(
-      "INSERT INTO rollup VALUES(?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET count=count+excluded.count,"
-      " bytes=bytes+excluded.bytes, other_count=other_count+excluded.other_count,"
-      " other_bytes=other_bytes+excluded.other_bytes");
+  rollup_file_.emplace(*database_);
   info_.rollup = rollup_;
   replay_rollup();
 }
 
 // Version 1 had no roll-ups, and kept the id of a record that is no page event in the column event_id. Up to version 2
-// indexes had no slots.
+// indexes had no slots. Up to version 3 roll-ups had a row for each value; they are made again from the blocks.
 void DayFile::migrate() {
   const int64_t version = database_->integer("SELECT value FROM meta WHERE name='schema_version'");
   if (!database_->ok() || version == schema_version) return;
@@ -114,11 +108,16 @@ void DayFile::migrate() {
         "ALTER TABLE final ADD COLUMN row_id TEXT NOT NULL DEFAULT '';"
         "UPDATE final SET row_id=event_id, event_id='' WHERE record_type<>1");
   }
+  if (version <= 2) {
+    database_->execute(
+        "DROP INDEX IF EXISTS final_host; DROP INDEX IF EXISTS final_user; DROP INDEX IF EXISTS final_app;"
+        "ALTER TABLE final ADD COLUMN " +
+        slot_column());
+  }
   database_->execute(
-      "DROP INDEX IF EXISTS final_host; DROP INDEX IF EXISTS final_user; DROP INDEX IF EXISTS final_app;"
-      "ALTER TABLE final ADD COLUMN " +
-      slot_column() + ";UPDATE meta SET value=" + std::to_string(schema_version) +
-      " WHERE name='schema_version';COMMIT");
+      "DROP TABLE IF EXISTS rollup; UPDATE meta SET value=0 WHERE name='rollup_offset';"
+      "UPDATE meta SET value=" +
+      std::to_string(schema_version) + " WHERE name='schema_version';COMMIT");
 }
 
 // What was committed after the roll-ups were last written, from the blocks.
@@ -164,21 +163,7 @@ void DayFile::replay_rollup() {
 // Adds what waits in memory to the file, in the running transaction; counts everything up to info_.last_offset.
 void DayFile::write_rollup() {
   const std::lock_guard lock(rollup_->mutex());
-  for (size_t i = 0; i < rolled_fields().size(); ++i) {
-    rollup_->visit(i, 0, key_time_max, [&](int64_t slot, const ColumnValue& value, const RollupSums& sums) {
-      add_rollup_.bind(1, rolled_fields()[i].number).bind(2, slot);
-      if (const auto* number = std::get_if<int64_t>(&value)) {
-        add_rollup_.bind(3, *number);
-      } else {
-        add_rollup_.bind(3, std::string_view(std::get<std::string>(value)));
-      }
-      add_rollup_.bind(4, static_cast<int64_t>(sums.count))
-          .bind(5, static_cast<int64_t>(sums.bytes))
-          .bind(6, static_cast<int64_t>(sums.other_count))
-          .bind(7, static_cast<int64_t>(sums.other_bytes))
-          .run();
-    });
-  }
+  rollup_file_->add(*rollup_);
   rollup_written_ = info_.last_offset;
   database_->execute("UPDATE meta SET value=" + std::to_string(info_.last_offset) + " WHERE name='rollup_offset'");
 }

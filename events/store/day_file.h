@@ -11,7 +11,7 @@
 #include "events/store/block.h"
 #include "events/store/compaction.h"
 #include "events/store/event_key.h"
-#include "events/store/rollup.h"
+#include "events/store/rollup_file.h"
 #include "events/store/sqlite_db.h"
 #include "proxy/base/result.h"
 #include "sluice/events/v1/page_event.pb.h"
@@ -93,7 +93,7 @@ class DayFile {
   Statement insert_block_;
   Statement find_key_;
   Statement put_applied_;
-  Statement add_rollup_;
+  std::optional<RollupFile> rollup_file_;
   std::shared_ptr<Rollup> rollup_ = std::make_shared<Rollup>();
   std::optional<uint64_t> rollup_written_;  // in the running transaction: up to this offset
   BlockWriter block_;

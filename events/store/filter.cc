@@ -255,6 +255,22 @@ bool mentions(const Filter& filter, const Field& field) {
   return std::get<Comparison>(filter.node).field == &field;
 }
 
+std::vector<const Field*> fields_of(const Filter& filter) {
+  std::vector<const Field*> found;
+  const auto add = [&](const std::vector<Filter>& parts) {
+    for (const Filter& part : parts) {
+      for (const Field* field : fields_of(part)) {
+        if (std::find(found.begin(), found.end(), field) == found.end()) found.push_back(field);
+      }
+    }
+  };
+  if (const auto* node = std::get_if<And>(&filter.node)) add(node->parts);
+  if (const auto* node = std::get_if<Or>(&filter.node)) add(node->parts);
+  if (const auto* node = std::get_if<Not>(&filter.node)) add(node->part);
+  if (const auto* node = std::get_if<Comparison>(&filter.node)) found.push_back(node->field);
+  return found;
+}
+
 bool matches(const Filter& filter, const Record& record) {
   const auto holds = [&](const Filter& part) { return matches(part, record); };
   if (const auto* node = std::get_if<And>(&filter.node)) {

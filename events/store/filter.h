@@ -82,6 +82,9 @@ std::optional<AddressRange> parse_address_range(std::string_view text);
 // True if the tree names `field` anywhere.
 bool mentions(const Filter& filter, const Field& field);
 
+// The fields that the tree names, each once.
+std::vector<const Field*> fields_of(const Filter& filter);
+
 bool matches(const Filter& filter, const events::v1::Record& record);
 // Whether a kLike or kRegex comparison holds for this text.
 bool text_matches(const Comparison& comparison, std::string_view text);

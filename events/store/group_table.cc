@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "events/store/limits.h"
-#include "events/store/rollup.h"
 #include "proxy/base/assert.h"
 #include "proxy/base/ip.h"
 #include "proxy/base/text.h"
@@ -75,15 +74,6 @@ double number_of(const ColumnValue& value) {
 }
 }  // namespace
 
-bool answers_from_rollup(const Grouping& grouping) {
-  if (grouping.fields.size() > 1) return false;
-  if (!grouping.fields.empty() && rolled_field(*grouping.fields[0]) == nullptr) return false;
-  const Field* numbytes = &field("numbytes");
-  return std::all_of(grouping.metrics.begin(), grouping.metrics.end(), [&](const Metric& metric) {
-    return metric.kind == Metric::Kind::kCount || (metric.kind == Metric::Kind::kSum && metric.field == numbytes);
-  });
-}
-
 GroupTable::GroupTable(const Grouping& grouping, const std::vector<const Field*>& columns) : grouping_(grouping) {
   for (const Field* field : grouping.fields) key_columns_.push_back(column_of(field, columns));
   for (const Metric& metric : grouping.metrics) {
@@ -132,40 +122,22 @@ void GroupTable::add(int64_t timestamp, const std::vector<ColumnValue>& values) 
   }
 }
 
-void GroupTable::add(int64_t timestamp, const ColumnValue& key, uint64_t count, uint64_t bytes) {
+void GroupTable::add(int64_t timestamp, const std::vector<ColumnValue>& keys, uint64_t count, uint64_t bytes,
+                     int64_t last) {
   key_values_.clear();
-  if (!grouping_.fields.empty()) key_values_.push_back(&key);
-  if (Sums* sums = group(timestamp); sums != nullptr) add_to(*sums, count, bytes);
-}
-
-void GroupTable::add_to(Sums& sums, uint64_t count, uint64_t bytes) const {
+  for (const ColumnValue& key : keys) key_values_.push_back(&key);
+  Sums* sums = group(timestamp);
+  if (sums == nullptr) return;
   for (size_t i = 0; i < grouping_.metrics.size(); ++i) {
-    sums.values[i] += static_cast<double>(grouping_.metrics[i].kind == Metric::Kind::kCount ? count : bytes);
+    double& value = sums->values[i];
+    switch (grouping_.metrics[i].kind) {
+      case Metric::Kind::kCount: value += static_cast<double>(count); break;
+      case Metric::Kind::kSum: value += static_cast<double>(bytes); break;
+      case Metric::Kind::kMax: value = std::max(value, static_cast<double>(last)); break;
+      case Metric::Kind::kDistinct:
+      case Metric::Kind::kPercentile: SLUICE_ASSERT(false);  // roll-ups do not know
+    }
   }
-}
-
-void GroupTable::add_ordered(int64_t timestamp, std::string_view key, uint64_t count, uint64_t bytes) {
-  if (count == 0) return;
-  if (grouping_.fields.empty() || grouping_.bucket_ms > 0) return add(timestamp, std::string(key), count, bytes);
-  if (timestamp != ordered_time_) {
-    ordered_time_ = timestamp;
-    ordered_before_.swap(ordered_);
-    ordered_.clear();
-    ordered_at_ = 0;
-  }
-  const auto text = [](const Sums* sums) -> std::string_view { return std::get<std::string>(sums->keys[0]); };
-  while (ordered_at_ < ordered_before_.size() && text(ordered_before_[ordered_at_]) < key) ++ordered_at_;
-  Sums* sums = nullptr;
-  if (ordered_at_ < ordered_before_.size() && text(ordered_before_[ordered_at_]) == key) {
-    sums = ordered_before_[ordered_at_];
-  } else {
-    const ColumnValue value = std::string(key);
-    key_values_.assign(1, &value);
-    sums = group(timestamp);
-    if (sums == nullptr) return;
-  }
-  ordered_.push_back(sums);
-  add_to(*sums, count, bytes);
 }
 
 bool GroupTable::wanted(const Sums& sums, std::vector<std::string>& keys) const {

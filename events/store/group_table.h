@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -19,12 +18,9 @@ class GroupTable {
 
   // An event that began `timestamp`; its values in the order of the columns.
   void add(int64_t timestamp, const std::vector<ColumnValue>& values);
-  // `count` events with the sum `bytes` of numbytes; for a grouping that answers_from_rollup().
-  void add(int64_t timestamp, const ColumnValue& key, uint64_t count, uint64_t bytes);
-
-  // The same for text that comes in order within each time, as roll-ups have it: most values come again and again, and
-  // the order finds them without hashing.
-  void add_ordered(int64_t timestamp, std::string_view key, uint64_t count, uint64_t bytes);
+  // `count` events whose keys are these, with the sum `bytes` of numbytes and the newest timestamp `last`; for a
+  // grouping that roll-ups answer (rolled_sums.h).
+  void add(int64_t timestamp, const std::vector<ColumnValue>& keys, uint64_t count, uint64_t bytes, int64_t last);
 
   Grouped take();
 
@@ -36,7 +32,6 @@ class GroupTable {
     std::vector<DistinctSketch> distinct;
     std::vector<QuantileSketch> quantiles;
   };
-  void add_to(Sums& sums, uint64_t count, uint64_t bytes) const;
   Sums* group(int64_t timestamp);  // of key_values_; null if there are too many
   bool wanted(const Sums& sums, std::vector<std::string>& keys) const;
 
@@ -47,16 +42,6 @@ class GroupTable {
   std::string scratch_;
   std::unordered_map<std::string, Sums> groups_;
   bool folded_ = false;
-
-  // Of add_ordered(): the groups of the time before this one in their order, how far they were passed, and those of
-  // this time.
-  int64_t ordered_time_ = -1;
-  std::vector<Sums*> ordered_before_;
-  size_t ordered_at_ = 0;
-  std::vector<Sums*> ordered_;
 };
-
-// Count and sum of numbytes by at most one field that is rolled up.
-bool answers_from_rollup(const Grouping& grouping);
 
 }  // namespace sluice::store

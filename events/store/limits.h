@@ -59,7 +59,7 @@ inline constexpr int64_t search_window_rows = 100'000;
 inline constexpr std::chrono::milliseconds search_window_short{50};
 inline constexpr std::chrono::milliseconds search_window_long{250};
 
-// Roll-ups wait in memory until they count this many events or keep this many values (about 100 bytes each): written
+// Roll-ups wait in memory until they count this many events or keep this many values (about 200 bytes each): written
 // seldom, because a value costs the same however many events it counts, and after a crash these events are read again.
 inline constexpr size_t rollup_events_max = 200'000;
 inline constexpr size_t rollup_entries_max = 200'000;
@@ -72,7 +72,9 @@ inline constexpr size_t aggregate_metrics_max = 10;
 // Rows between two looks at the clock while records are decoded.
 inline constexpr uint32_t aggregate_clock_rows = 256;
 // A search that spans more minutes of one file (wrong clocks) does not ask roll-ups which of them it may pass over.
-inline constexpr int64_t minute_filter_minutes_max = 30 * 24 * 60;
+inline constexpr int64_t narrowing_minutes_max = 30 * 24 * 60;
+// Values that a search in names looks up in an index, one after the other; of more a look at all rows meets enough.
+inline constexpr size_t narrowing_values_max = 500;
 // How often a reader tries again when the writer has just moved roll-ups from memory to the file.
 inline constexpr int rollup_tries_max = 100;
 

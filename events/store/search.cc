@@ -13,6 +13,11 @@ namespace sluice::store {
 
 using Clock = std::chrono::steady_clock;
 
+namespace {
+constexpr const char* select_finals = "SELECT key, store_offset, event_id||row_id FROM final WHERE ";
+constexpr const char* newest_first = " ORDER BY key DESC LIMIT ?";
+}  // namespace
+
 Search::Search(ReaderPool& pool, const StoreView& view, std::string catalogue_path, const SearchQuery& query)
     : pool_(pool),
       view_(view),
@@ -20,7 +25,7 @@ Search::Search(ReaderPool& pool, const StoreView& view, std::string catalogue_pa
       query_(query),
       limit_(std::clamp<uint32_t>(query.limit, 1, search_records_max)),
       deadline_(Clock::now() + query.budget),
-      minutes_(query.page_events_only ? query.filter : nullptr) {}
+      narrowing_(query.page_events_only ? query.filter : nullptr) {}
 
 base::Result<SearchPage, ReadError> Search::run() {
   if (!place()) {
@@ -77,7 +82,6 @@ void Search::build_sql() {
     exact_ = filter.exact;
     indexed_ = is_indexed(query_.filter);
   }
-  condition_ += " ORDER BY key DESC LIMIT ?";
 }
 
 // Open events first: one that is closed meanwhile is then found among the finals.
@@ -113,7 +117,7 @@ void Search::look(int64_t low, int64_t high) {
   const auto wanted = static_cast<int64_t>(limit_ - page_.records.size());
   std::erase_if(sources_, [&](const auto& entry) { return entry.second.min_key >= high; });
   if (Source* open = query_.finals_only ? nullptr : source(catalogue_path_, 0, true)) {
-    look_into(*open, open->statement, true, {low, high, std::nullopt}, wanted);
+    look_into(*open, open->statement, true, {low, high, std::nullopt}, {}, wanted);
   }
   for (const DayInfo& day : view_.days()) {
     if (day.rows == 0 || day.min_key >= high || day.max_key < low) continue;
@@ -122,27 +126,39 @@ void Search::look(int64_t low, int64_t high) {
   if (error_.empty()) take_hits();
 }
 
-// One slot of the index, or stretch of minutes, after the other, newest first, until there is enough.
+// One slot of an index, or stretch of minutes, after the other, newest first, until there is enough.
 void Search::look_into(Source& source, const DayInfo& day, int64_t low, int64_t high, int64_t wanted) {
-  const auto parts = indexed_ ? stretches(day.day, std::max(low, day.min_key), std::min(high, day.max_key + 1))
-                              : minutes_.stretches(day, source.reader->database(), low, high);
+  Narrowed rows;
+  if (indexed_) {
+    rows.stretches = stretches(day.day, std::max(low, day.min_key), std::min(high, day.max_key + 1));
+  } else {
+    rows = narrowing_.rows(day, source.reader->database(), low, high);
+  }
+  Statement listed;
+  if (rows.field != nullptr) {
+    listed = source.reader->database().prepare(std::string(select_finals) + indexed_slot + condition_ + " AND " +
+                                               rows.condition() + newest_first);
+  }
   int64_t found = 0;
-  for (const KeyStretch& stretch : parts) {
-    Statement& statement = stretch.slot ? source.in_slot : source.statement;
-    found += look_into(source, statement, false, stretch, wanted - found);
+  for (const KeyStretch& stretch : rows.stretches) {
+    found +=
+        stretch.slot && rows.field != nullptr
+            ? look_into(source, listed, false, stretch, rows.values, wanted - found)
+            : look_into(source, stretch.slot ? source.in_slot : source.statement, false, stretch, {}, wanted - found);
     if (found >= wanted || out_of_time_ || !error_.empty()) return;
   }
 }
 
 // Returns how many hits there were, at most `wanted`.
 int64_t Search::look_into(Source& source, Statement& statement, bool open_events, const KeyStretch& stretch,
-                          int64_t wanted) {
+                          const std::vector<ColumnValue>& listed, int64_t wanted) {
   int at = 1;
   if (stretch.slot) statement.bind(at++, *stretch.slot);
   statement.bind(at, stretch.low).bind(at + 1, stretch.high).bind(at + 2, static_cast<int64_t>(snapshot_));
   bind_values(statement, at + 3, values_);
+  bind_values(statement, at + 3 + static_cast<int>(values_.size()), listed);
   // Rows that the condition lets through and the filter does not are only known here.
-  statement.bind(at + 3 + static_cast<int>(values_.size()), exact_ ? wanted : -1);
+  statement.bind(at + 3 + static_cast<int>(values_.size() + listed.size()), exact_ ? wanted : -1);
   int64_t reached = stretch.high;
   int64_t found = 0;
   Step step = Step::kDone;
@@ -180,12 +196,13 @@ Search::Source* Search::source(const std::string& path, int64_t min_key, bool op
   }
   Database& database = (*lease)->database();
   database.set_deadline(deadline_);
-  const std::string finals = "SELECT key, store_offset, event_id||row_id FROM final WHERE ";
   Statement statement = database.prepare(
-      open_events ? "SELECT key, 0, event_id, record, ingested_time FROM open_event WHERE " + condition_
-                  : finals + condition_);
+      open_events ? "SELECT key, 0, event_id, record, ingested_time FROM open_event WHERE " + condition_ + newest_first
+                  : select_finals + condition_ + newest_first);
   Statement in_slot;
-  if (indexed_ && !open_events) in_slot = database.prepare(finals + indexed_slot + condition_);
+  if (indexed_ && !open_events) {
+    in_slot = database.prepare(std::string(select_finals) + indexed_slot + condition_ + newest_first);
+  }
   if (!database.ok()) {
     fail(database.error());
     return nullptr;

@@ -9,7 +9,7 @@
 #include "events/store/event_key.h"
 #include "events/store/event_store.h"
 #include "events/store/field.h"
-#include "events/store/minute_filter.h"
+#include "events/store/narrowing.h"
 #include "events/store/page_token.h"
 #include "events/store/reader_pool.h"
 #include "events/store/store_view.h"
@@ -44,7 +44,8 @@ class Search {
   int64_t first_span();
   void look(int64_t low, int64_t high);
   void look_into(Source& source, const DayInfo& day, int64_t low, int64_t high, int64_t wanted);
-  int64_t look_into(Source& source, Statement& statement, bool open_events, const KeyStretch& stretch, int64_t wanted);
+  int64_t look_into(Source& source, Statement& statement, bool open_events, const KeyStretch& stretch,
+                    const std::vector<ColumnValue>& listed, int64_t wanted);
   Source* source(const std::string& path, int64_t min_key, bool open_events);
   bool decode(Hit& hit);
   bool accepts(Hit& hit, Statement& row, bool open_events);
@@ -62,7 +63,7 @@ class Search {
   std::vector<ColumnValue> values_;
   bool exact_ = true;
   bool indexed_ = false;
-  MinuteFilter minutes_;
+  Narrowing narrowing_;
   uint64_t snapshot_ = 0;
   int64_t lower_ = 0;
   int64_t upper_ = 0;  // exclusive; everything at or above it is answered

@@ -1,6 +1,7 @@
 // Aggregates against sums made by hand over the same records, from roll-ups and from scans.
 #include "events/store/aggregate.h"
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstdlib>
@@ -36,19 +37,28 @@ std::vector<v1::Record> some_records(std::mt19937_64& random, uint64_t producer,
     event.set_numbytes(random() % 100'000);
     event.set_duration_ms(static_cast<int64_t>(random() % 10'000));
     event.set_srcip("10.0.0." + std::to_string(random() % 5));
+    event.set_domain(random() % 20 == 0 ? std::string("odd\0name", 8) : event.host());
+    event.set_policy(random() % 3 == 0 ? "" : "rule " + std::to_string(random() % 3));
+    event.set_policy_kind(random() % 2 == 0 ? v1::POLICY_KIND_REALTIME : v1::POLICY_KIND_UNSPECIFIED);
+    event.set_bypass_traffic(random() % 3 == 0);
+    if (event.bypass_traffic()) {
+      event.set_bypass_reason_code(random() % 2 == 0 ? v1::BYPASS_REASON_CODE_DOMAIN : v1::BYPASS_REASON_CODE_LEARNED);
+    }
+    if (random() % 2 == 0) event.set_device_id("device" + std::to_string(random() % 4));
+    event.set_hostname("laptop-" + std::to_string(random() % 4));
     records.push_back(record);
   }
   return records;
 }
 
-using Sums = std::map<std::vector<std::string>, std::pair<double, double>>;  // keys -> count, bytes
+using Sums = std::map<std::vector<std::string>, std::array<double, 3>>;  // keys -> count, bytes, newest
 
 Sums sums_of(const Grouped& grouped) {
   Sums sums;
   for (const Group& group : grouped.groups) {
     std::vector<std::string> key{std::to_string(group.bucket)};
     key.insert(key.end(), group.keys.begin(), group.keys.end());
-    sums[key] = {group.values.at(0), group.values.at(1)};
+    sums[key] = {group.values.at(0), group.values.at(1), group.values.at(2)};
   }
   return sums;
 }
@@ -66,8 +76,9 @@ Sums by_hand(const std::vector<v1::Record>& records, const AggregateQuery& query
     key.push_back(grouping.bucket_ms == 0 ? "0"
                                           : std::to_string(event.timestamp() - event.timestamp() % grouping.bucket_ms));
     for (const Field* field : grouping.fields) key.push_back(field->text(record));
-    sums[key].first += 1;
-    sums[key].second += static_cast<double>(event.numbytes());
+    sums[key][0] += 1;
+    sums[key][1] += static_cast<double>(event.numbytes());
+    sums[key][2] = std::max(sums[key][2], static_cast<double>(event.timestamp()));
   }
   return sums;
 }
@@ -76,7 +87,8 @@ Grouping grouping_by(std::vector<const Field*> fields, int64_t bucket_ms = 0) {
   Grouping grouping;
   grouping.fields = std::move(fields);
   grouping.bucket_ms = bucket_ms;
-  grouping.metrics = {Metric{}, Metric{Metric::Kind::kSum, &field("numbytes")}};
+  grouping.metrics = {Metric{}, Metric{Metric::Kind::kSum, &field("numbytes")},
+                      Metric{Metric::Kind::kMax, &field("timestamp")}};
   grouping.limit = 0;
   return grouping;
 }
@@ -112,15 +124,38 @@ TEST_CASE("sums agree with sums made by hand, whatever way they are found") {
       {&field("hostname")},  // stands in no column
       {&field("user"), &field("action")},
       {&field("app"), &field("srcip"), &field("bypass_traffic")},
+      {&field("domain")},
+      {&field("bypass_reason_code")},
+      {&field("policy"), &field("policy_kind"), &field("action")},
+      {&field("device_id"), &field("user"), &field("hostname")},
   };
   const Filter blocked = compare(field("action"), Operator::kEqual, {int64_t{v1::VERDICT_BLOCK}});
+  const Filter bypassed = compare(field("bypass_traffic"), Operator::kEqual, {int64_t{1}});
   const Filter decoded = compare(field("duration_ms"), Operator::kLess, {int64_t{5'000}});
+  const auto text = [](const char* name, Operator op, const char* value) {
+    return compare(field(name), op, {std::string(value)});
+  };
+  const std::vector<Filter> filters{
+      everything(),
+      blocked,
+      bypassed,
+      decoded,
+      compare(field("device_id"), Operator::kExists, {}),
+      text("host", Operator::kLike, "OST1"),
+      text("domain", Operator::kLike, "odd name"),
+      text("app", Operator::kNotEqual, "app1"),
+      *compare_regex(field("host"), "^host[1-3]"),
+      any_of({text("app", Operator::kEqual, "APP2"), blocked}),
+      all_of({negation(bypassed), compare(field("policy"), Operator::kExists, {})}),
+      all_of({bypassed, text("host", Operator::kLike, "host2"), decoded}),
+      text("host", Operator::kLike, "nobody has it"),
+  };
   for (int round = 0; round < 4; ++round) {
     append(200 + random() % 300);
     if (round == 2) f.reopen();  // roll-ups are made again
-    for (const Filter* filter : {static_cast<const Filter*>(nullptr), &blocked, &decoded}) {
+    for (const Filter& filter : filters) {
       AggregateQuery query;
-      query.filter = filter;
+      query.filter = &filter;
       query.primary_only = random() % 2 == 0;
       if (random() % 2 == 0) query.start_time = noon - static_cast<int64_t>(random() % (40 * 60)) * minute - 17;
       if (random() % 2 == 0) query.end_time = noon - static_cast<int64_t>(random() % (10 * 60)) * minute + 11;
@@ -131,7 +166,7 @@ TEST_CASE("sums agree with sums made by hand, whatever way they are found") {
       }
       const AggregateAnswer answer = answer_of(f, query);
       for (size_t i = 0; i < query.groupings.size(); ++i) {
-        CAPTURE(seed, round, i, query.start_time, query.end_time, query.primary_only, filter != nullptr);
+        CAPTURE(seed, round, i, query.start_time, query.end_time, query.primary_only, &filter - filters.data());
         CHECK(sums_of(answer.groupings[i]) == by_hand(all, query, query.groupings[i]));
       }
     }
@@ -146,6 +181,51 @@ TEST_CASE("what roll-ups can answer is not scanned") {
   CHECK_FALSE(answer_of(f, query).scanned);
   query.groupings.push_back(grouping_by({&field("sni")}));
   CHECK(answer_of(f, query).scanned);
+}
+
+// What the pages of the console ask without being told to: none of it may cost more for more events.
+TEST_CASE("the console's standing questions are not scanned") {
+  StoreFixture f;
+  f.append(1, 1, {page(1, 1), page(1, 2), page(1, 3)});
+  f.reopen();
+  f.append(1, 4, {page(1, 4)});
+  const auto is = [](const char* name, int64_t value) { return compare(field(name), Operator::kEqual, {value}); };
+  const auto scanned = [&](const Filter& filter, const std::vector<std::vector<const char*>>& groupings,
+                           int64_t bucket = 0) {
+    AggregateQuery query;
+    query.filter = &filter;
+    query.start_time = noon - 5 * hour;
+    for (const auto& names : groupings) {
+      std::vector<const Field*> fields;
+      for (const char* name : names) fields.push_back(&field(name));
+      query.groupings.push_back(grouping_by(fields, bucket));
+    }
+    return answer_of(f, query).scanned;
+  };
+  const Filter alerts =
+      compare(field("action"), Operator::kIn, {int64_t{v1::VERDICT_BLOCK}, int64_t{v1::VERDICT_ALERT}});
+  const Filter bypassed = is("bypass_traffic", 1);
+  const Filter blocked = is("action", v1::VERDICT_BLOCK);
+  const Filter of_device = compare(field("device_id"), Operator::kExists, {});
+  const Filter of_app = compare(field("app"), Operator::kEqual, {std::string("App1")});
+  for (const Filter& filter : {everything(), alerts, bypassed, blocked}) {
+    CHECK_FALSE(scanned(filter, {{"action"}, {"bypass_reason_code"}, {"bypass_traffic"}, {"close_reason"}}, minute));
+    CHECK_FALSE(scanned(filter, {{"action"},
+                                 {"bypass_reason_code"},
+                                 {"app"},
+                                 {"user"},
+                                 {"host"},
+                                 {"category"},
+                                 {"process_name"},
+                                 {"policy"},
+                                 {"dst_country"},
+                                 {"observed_by"}}));
+    CHECK_FALSE(scanned(filter, {{"app"}, {"domain"}, {"user"}, {"category"}, {"close_reason"}, {"policy"}}));
+    CHECK_FALSE(scanned(filter, {{"policy", "policy_kind", "action"}}));
+  }
+  CHECK_FALSE(
+      scanned(of_device, {{"device_id", "user", "hostname"}, {"client_version"}, {"policy_version"}, {"device_os"}}));
+  CHECK_FALSE(scanned(of_app, {{"domain"}, {"policy"}, {"app"}}));
 }
 
 TEST_CASE("groups come with the highest first metric first, cut at the limit, filtered by prefix") {

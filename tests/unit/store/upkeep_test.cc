@@ -152,6 +152,15 @@ TEST_CASE("a search by index or by minutes finds what a look at everything finds
       all_of({is("action", Operator::kEqual, v1::VERDICT_BLOCK), is("bypass_traffic", Operator::kEqual, 1)}));
   filters.push_back(all_of({is("bypass_traffic", Operator::kEqual, 1), by("domain", "")}));
   filters.push_back(compare(field("action"), Operator::kIn, {int64_t{v1::VERDICT_BLOCK}, int64_t{v1::VERDICT_DROP}}));
+  const auto like = [](const char* name, const char* value) {
+    return compare(field(name), Operator::kLike, {std::string(value)});
+  };
+  filters.push_back(like("host", "OST3"));
+  filters.push_back(*compare_regex(field("user"), "^user[12]$"));
+  filters.push_back(all_of({like("host", "host"), like("app", "0"), is("bypass_traffic", Operator::kEqual, 1)}));
+  filters.push_back(negation(like("user", "user3")));
+  filters.push_back(any_of({like("host", "host1"), is("action", Operator::kEqual, v1::VERDICT_BLOCK)}));
+  filters.push_back(all_of({like("host", "host4"), is("numbytes", Operator::kGreater, 100)}));
   for (const Filter& filter : filters) {
     for (const auto& [start, end] : {std::pair<int64_t, int64_t>{0, 0}, {noon - 30 * hour, noon - 2 * hour}}) {
       SearchQuery query;
@@ -229,7 +238,7 @@ TEST_CASE("a day file of an older program gets its slots") {
   f.close();
   sql(file,
       "DROP INDEX final_slot_host; DROP INDEX final_slot_user; DROP INDEX final_slot_app;"
-      "ALTER TABLE final DROP COLUMN slot;"
+      "ALTER TABLE final DROP COLUMN slot; DROP TABLE rollup; DROP TABLE rollup_value;"
       "CREATE INDEX final_host ON final(host); CREATE INDEX final_user ON final(\"user\");"
       "CREATE INDEX final_app ON final(app); UPDATE meta SET value=2 WHERE name='schema_version'");
   f.open();
@@ -245,8 +254,30 @@ TEST_CASE("a day file of an older program gets its slots") {
   sql(file, "UPDATE meta SET value=99 WHERE name='schema_version'");
   auto refused = SqliteStore::open({f.directory(), {}, {}, {}});
   CHECK(!refused.ok());
-  sql(file, "UPDATE meta SET value=3 WHERE name='schema_version'");
+  sql(file, "UPDATE meta SET value=4 WHERE name='schema_version'");
   f.open();
+}
+
+TEST_CASE("roll-ups that an older program made are made again from the events") {
+  StoreFixture f;
+  f.append(1, 1, {page(1, 1), page(1, 2), page(1, 3)});
+  f.close();
+  sql(day_file_of(f),
+      "DROP TABLE rollup; DROP TABLE rollup_value; CREATE TABLE rollup(field INTEGER NOT NULL, slot INTEGER NOT NULL,"
+      " value NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL, other_count INTEGER NOT NULL,"
+      " other_bytes INTEGER NOT NULL, PRIMARY KEY(field, slot, value)) WITHOUT ROWID;"
+      "INSERT INTO rollup VALUES(1,1,'x',1,1,1,1);"
+      "UPDATE meta SET value=3 WHERE name='schema_version'; UPDATE meta SET value=3 WHERE name='rollup_offset'");
+  f.open();
+  f.append(1, 4, {page(1, 4)});
+  AggregateQuery query;
+  query.groupings.emplace_back().fields = {&field("user")};
+  for (int round = 0; round < 2; ++round, f.reopen()) {
+    const auto answer = f.store().aggregate(query);
+    REQUIRE(answer.ok());
+    CHECK_FALSE(answer->scanned);
+    CHECK(answer->groupings.at(0).groups_total == 4);
+  }
 }
 
 TEST_CASE("a backup made while days begin has all that its catalogue knows") {
