@@ -20,7 +20,6 @@ StreamId Http1Client::send_request(const Request& request, bool end) {
   websocket_ = request.websocket;
   request_ended_ = end;
   end_sent_ = opaque_ = response_ended_ = told_end_ = false;
-  interim_ = 0;
   unconsumed_ = 0;
   reader_.emplace(request.method);
   return stream_;
@@ -114,7 +113,6 @@ void Http1Client::response_head() {
     return;
   }
   if (response.status < first_final_status) {
-    if (++interim_ > interim_responses_max) return refuse("it has too many interim responses");
     events_.emplace_back(ResponseReceived{stream_, response, false});
     return;
   }

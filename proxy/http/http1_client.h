@@ -66,7 +66,6 @@ class Http1Client final : public OriginSession {
   bool response_ended_ = false;
   bool told_end_ = false;  // with the head
   bool keeps_ = true;
-  int interim_ = 0;
   size_t unconsumed_ = 0;
 
   bool over_ = false;

@@ -4,11 +4,8 @@
 
 #include "proxy/base/assert.h"
 #include "proxy/http/fields.h"
-<<<<<<< HEAD
 #include "proxy/http/limits.h"
-=======
 #include "proxy/http/status.h"
->>>>>>> lead
 
 namespace sluice::http {
 
