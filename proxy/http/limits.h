@@ -24,8 +24,8 @@ constexpr size_t request_list_bytes_max = size_t{24} * 1024;
 constexpr size_t response_list_bytes_max = size_t{64} * 1024;
 constexpr size_t trailer_list_bytes_max = size_t{16} * 1024;
 
-// Interim responses to one request of HTTP/1, where they cost their sender nothing: a server that says "still working"
-// every 20 s is heard for half an hour. HTTP/2 counts them among the idle frames.
+// Interim responses to one request of HTTP/1, where they cost their sender nothing: progress and early hints are a few.
+// HTTP/2 counts them among its idle frames.
 constexpr size_t interim_responses_max = 100;
 
 // What a stream may send ahead of our reading, to begin with; grows by doubling while its reader keeps up.
@@ -57,7 +57,6 @@ constexpr size_t useful_data_bytes_min = 512;
 // Towards origins of HTTP/1.1, which know no windows: bytes that were handed out and have not left for the client.
 // Above it reading stops.
 constexpr size_t unread_bytes_max = size_t{64} * 1024;
-
 // Frames that move no flow on (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, ...): this many at once and per
 // second; each DATA frame either way allows one more.
 constexpr int64_t idle_frames_burst_max = 4'000;

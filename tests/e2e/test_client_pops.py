@@ -1,11 +1,9 @@
 """A client whose connections are captured, and two PoPs: which one it takes; what passes and what leaks when PoPs and
 client are killed; how soon policies and refusals arrive."""
-import pathlib
-import tempfile
 import time
 import unittest
 
-from tests.support import capture, certificates, detour, namespaces, origins, programs, stack, wait
+from tests.support import capture, detour, hosts, namespaces, origins, programs, stack, wait
 
 NEAR, FAR = "198.51.100.1", "198.51.100.17"
 CLIENT_NEAR, CLIENT_FAR = "198.51.100.2", "198.51.100.18"
@@ -22,17 +20,10 @@ def policy(fail, blocked=()):
         "realtime_policies": [{"name": "Block bad", "match": {"domains": ["no.example", *blocked]}, "action": "block"}]}
 
 
-@unittest.skipUnless(namespaces.available(), "needs root for network namespaces")
-class Pops(unittest.TestCase):
-    maxDiff = None
-
+class Pops(hosts.HostsCase):
     @classmethod
     def setUpClass(cls):
-        cls.directory = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="sluice-pops-")))
-        cls.hosts = {}
-        for name in ("client", "pop", "origin"):
-            cls.hosts[name] = namespaces.Host(name)
-            cls.addClassCleanup(cls.hosts[name].close)
+        super().setUpClass()
         client, pop, origin = cls.hosts.values()
         namespaces.cable(client, f"{CLIENT_NEAR}/28", pop, f"{NEAR}/28")
         namespaces.cable(client, f"{CLIENT_FAR}/28", pop, f"{FAR}/28")
@@ -41,7 +32,6 @@ class Pops(unittest.TestCase):
         origin.address(f"{ORIGIN}/32")
         client.route(f"{ORIGIN}/32", CLIENT_GATE)
         pop.route(f"{ORIGIN}/32", POP_GATE)
-        cls.authority = certificates.Authority(cls.directory / "origin")
         with origin.inside():
             cls.origin = origins.TlsOrigin(*cls.authority.issue("*.pops.test"), host=ORIGIN, port=443)
         cls.addClassCleanup(cls.origin.close)

@@ -2,15 +2,12 @@
 record is lost or doubled, flows end with a reason, new ones soon find a way, and a closed policy leaks nothing."""
 import contextlib
 import os
-import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
-from tests.support import capture, certificates, namespaces, origins, programs, scenario, stack, wait
+from tests.support import capture, hosts, namespaces, origins, programs, scenario, stack, wait
 
 ORIGIN, STORE = "203.0.113.10", "203.0.113.20"
 RECOVERY_SECONDS = 3.0
@@ -27,18 +24,12 @@ def far(index, to):
     return f"192.0.2.{index * 64 + to * 32 + 1}", f"192.0.2.{index * 64 + to * 32 + 2}"
 
 
-@unittest.skipUnless(namespaces.available(), "needs root for network namespaces")
-class Failover(unittest.TestCase):
-    maxDiff = None
+class Failover(hosts.HostsCase):
+    HOSTS = ("client", "origin", "store", *POPS)
 
     @classmethod
     def setUpClass(cls):
-        cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-failover-"))
-        cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
-        cls.hosts = {}
-        for name in ("client", "origin", "store", *POPS):
-            cls.hosts[name] = namespaces.Host(name)
-            cls.addClassCleanup(cls.hosts[name].close)
+        super().setUpClass()
         client, origin, store = (cls.hosts[name] for name in ("client", "origin", "store"))
         origin.address(f"{ORIGIN}/32")
         store.address(f"{STORE}/32")
@@ -53,7 +44,6 @@ class Failover(unittest.TestCase):
             _, cls.to_store[name] = namespaces.cable(pop, f"{far(index, 1)[0]}/27", store, f"{far(index, 1)[1]}/27")
             pop.route(f"{ORIGIN}/32", far(index, 0)[1])
             pop.route(f"{STORE}/32", far(index, 1)[1])
-        cls.authority = certificates.Authority(cls.directory / "origin")
         with origin.inside():
             cls.origin = origins.TlsOrigin(*cls.authority.issue("*.over.example"), host=ORIGIN, port=443)
         cls.addClassCleanup(cls.origin.close)

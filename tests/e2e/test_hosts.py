@@ -1,34 +1,24 @@
 """Client, PoP, store and origin as hosts of their own, with the default address rules and mutual TLS to the store."""
-import pathlib
-import shutil
-import tempfile
 import unittest
 
-from tests.support import certificates, clients, namespaces, origins, programs, stack, wait
+from tests.support import certificates, clients, hosts, namespaces, origins, programs, stack, wait
 
 CLIENT, POP_INSIDE = "198.51.100.2", "198.51.100.1"
 POP_OUTSIDE, ORIGIN = "203.0.113.1", "203.0.113.10"
 POP_BACK, STORE = "192.0.2.1", "192.0.2.2"
 
 
-@unittest.skipUnless(namespaces.available(), "needs root for network namespaces")
-class Hosts(unittest.TestCase):
-    maxDiff = None
+class Hosts(hosts.HostsCase):
+    HOSTS = ("client", "pop", "store", "origin")
 
     @classmethod
     def setUpClass(cls):
-        cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-e2e-"))
-        cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
-        cls.hosts = {}
-        for name in ("client", "pop", "store", "origin"):
-            cls.hosts[name] = namespaces.Host(name)
-            cls.addClassCleanup(cls.hosts[name].close)
+        super().setUpClass()
         client, pop, store, origin = cls.hosts.values()
         namespaces.cable(client, f"{CLIENT}/24", pop, f"{POP_INSIDE}/24")
         _, cls.to_origin = namespaces.cable(origin, f"{ORIGIN}/24", pop, f"{POP_OUTSIDE}/24")
         _, cls.to_store = namespaces.cable(store, f"{STORE}/24", pop, f"{POP_BACK}/24")
 
-        cls.authority = certificates.Authority(cls.directory / "origin")
         with origin.inside():
             certificate = cls.authority.issue("www.e2e.example", "*.e2e.example")
             cls.origin = origins.TlsOrigin(*certificate, host=ORIGIN, port=443)

@@ -1,13 +1,11 @@
 """The reference scenario between hosts: a client that steers, a PoP, an origin. A process named dropbox is bypassed at
 the client, then unseen, then bypassed in the cloud, then blocked without being decrypted."""
 import contextlib
-import pathlib
 import shutil
 import subprocess
-import tempfile
 import unittest
 
-from tests.support import capture, certificates, namespaces, origins, programs, scenario, stack, wait
+from tests.support import capture, hosts, namespaces, origins, programs, scenario, stack, wait
 
 CLIENT, POP = "198.51.100.2", "198.51.100.1"
 CLIENT_OUT, CLIENT_GATE = "192.0.2.2", "192.0.2.1"      # the client's own way to the internet
@@ -16,18 +14,10 @@ ORIGIN = "203.0.113.10"
 DIRECT_HOST, API_HOST = "client.dropbox.com", "api.dropbox.com"
 
 
-@unittest.skipUnless(namespaces.available(), "needs root for network namespaces")
-class Scenario(unittest.TestCase):
-    maxDiff = None
-
+class Scenario(hosts.HostsCase):
     @classmethod
     def setUpClass(cls):
-        cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-scenario-"))
-        cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
-        cls.hosts = {}
-        for name in ("client", "pop", "origin"):
-            cls.hosts[name] = namespaces.Host(name)
-            cls.addClassCleanup(cls.hosts[name].close)
+        super().setUpClass()
         client, pop, origin = cls.hosts.values()
         namespaces.cable(client, f"{CLIENT}/24", pop, f"{POP}/24")
         _, cls.client_gate = namespaces.cable(client, f"{CLIENT_OUT}/25", origin, f"{CLIENT_GATE}/25")
@@ -36,7 +26,6 @@ class Scenario(unittest.TestCase):
         client.route(f"{ORIGIN}/32", CLIENT_GATE)
         pop.route(f"{ORIGIN}/32", POP_GATE)
 
-        cls.authority = certificates.Authority(cls.directory / "origin")
         with origin.inside():
             pair = cls.authority.issue("dropbox.com", "*.dropbox.com", "*.test.example")
             cls.origin = origins.TlsOrigin(*pair, host=ORIGIN, port=443)

@@ -1,14 +1,11 @@
 """Connections that the network turns over to the PoP (nftables `redirect` and `tproxy`), and connections that haproxy
 passes on with PROXY headers."""
-import pathlib
-import shutil
 import socket
 import struct
 import subprocess
-import tempfile
 import unittest
 
-from tests.support import certificates, clients, namespaces, origins, programs, stack, wait
+from tests.support import certificates, clients, hosts, namespaces, origins, programs, stack, wait
 
 CLIENT, POP_INSIDE = "198.51.100.2", "198.51.100.1"
 POP_OUTSIDE, ORIGIN = "203.0.113.1", "203.0.113.10"
@@ -58,24 +55,15 @@ def proxy_header(source, destination):
     return b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(">H", len(addresses)) + addresses
 
 
-@unittest.skipUnless(namespaces.available(), "needs root for network namespaces")
-class Transparent(unittest.TestCase):
-    maxDiff = None
-
+class Transparent(hosts.HostsCase):
     @classmethod
     def setUpClass(cls):
-        cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-transparent-"))
-        cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
-        cls.hosts = {}
-        for name in ("client", "pop", "origin"):
-            cls.hosts[name] = namespaces.Host(name)
-            cls.addClassCleanup(cls.hosts[name].close)
+        super().setUpClass()
         client, pop, origin = cls.hosts.values()
         device, _ = namespaces.cable(client, f"{CLIENT}/24", pop, f"{POP_INSIDE}/24")
         namespaces.cable(origin, f"{ORIGIN}/24", pop, f"{POP_OUTSIDE}/24")
         client.address(f"{PROXIED}/24", device)
         client.route("default", POP_INSIDE)
-        cls.authority = certificates.Authority(cls.directory / "origin")
         with origin.inside():
             cls.tls = origins.TlsOrigin(*cls.authority.issue("*.turned.example"), host=ORIGIN, port=443)
             cls.web = origins.Script(cls.answer, host=ORIGIN, port=80)
