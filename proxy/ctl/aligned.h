@@ -5,8 +5,8 @@
 
 namespace sluice::ctl {
 
-// Rows of equal length; the first is the heading. Columns are two spaces apart, the last is not padded. Cells are
-// counted in bytes, and control bytes in them are shown as `?`.
+// Rows of equal length; the first is the heading. Columns are two spaces apart, the last is not padded. What a terminal
+// would obey in a cell is replaced (printable()).
 std::string aligned(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace sluice::ctl

@@ -95,6 +95,7 @@ void add_bypass_commands(CLI::App& program, const std::shared_ptr<const std::str
 
   CLI::App* list_command = group->add_subcommand("list", "Print those that hold");
   list_command->fallthrough();
+  list_command->footer("Example:\n  sluicectl bypass list");
   list_command->callback([=, &exit_code] { exit_code = list(*admin); });
 
   CLI::App* delete_command = group->add_subcommand("delete", "End one now");

@@ -61,6 +61,10 @@ constexpr const char* export_examples =
     "  sluicectl events export --from 2026-01-01 --to 2026-02-01 --format ocsf | gzip > january.ndjson.gz";
 constexpr const char* query_help =
     "What to look for, e.g. 'app eq Dropbox and bypass_traffic eq yes'; all page events without it";
+constexpr const char* tail_examples =
+    "Examples:\n"
+    "  sluicectl events tail 'action in (block, alert)'\n"
+    "  sluicectl events tail --open --format ndjson 'user eq anna@acme.test'";
 constexpr const char* search_examples =
     "Examples:\n"
     "  sluicectl events search 'app eq Dropbox and bypass_traffic eq yes' --last 1h\n"
@@ -178,6 +182,7 @@ void add_events_commands(CLI::App& program, int& exit_code) {
   add_common(*tail_command, *options);
   tail_command->add_option("--from-offset", options->from_offset, "Begin behind this store offset; 0 is now");
   tail_command->add_flag("--open", options->open, "Also events that still run, each time they change");
+  tail_command->footer(tail_examples);
   tail_command->callback([options, &exit_code] { exit_code = tail(*options); });
 
   CLI::App* export_command = group->add_subcommand(
@@ -194,11 +199,13 @@ void add_events_commands(CLI::App& program, int& exit_code) {
   CLI::App* backup_command = group->add_subcommand("backup", "Copy the store into a new folder while it goes on");
   backup_command->fallthrough();
   backup_command->add_option("directory", options->directory, "On the machine of the event store")->required();
+  backup_command->footer("Example:\n  sluicectl events backup /var/backups/sluice-2026-01-31");
   backup_command->callback([options, &exit_code] { exit_code = backup(*options); });
   add_token_commands(program, *options, exit_code);
 
   CLI::App* stats_command = group->add_subcommand("stats", "Print what the store holds and who delivers to it");
   stats_command->fallthrough();
+  stats_command->footer("Example:\n  sluicectl events stats");
   stats_command->callback([options, &exit_code] { exit_code = stats(*options); });
 }
 

@@ -2,9 +2,11 @@
 // token for whoever goes on.
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 
 #include "events/query/limits.h"
@@ -78,11 +80,11 @@ int export_events(const EventsOptions& options) {
   std::unique_ptr<std::FILE, Close> file;
   if (!options.output.empty()) {
     file.reset(std::fopen(options.output.c_str(), options.resume.empty() ? "we" : "ae"));
-    if (!file) return events_usage("cannot write " + options.output);
+    if (!file) return events_usage("cannot write " + options.output + ": " + std::strerror(errno));
   }
   std::FILE* out = file ? file.get() : stdout;
   std::signal(SIGINT, [](int) { interrupted = 1; });
-  Progress progress;
+  auto progress = std::make_unique<Progress>();
   std::unique_ptr<EventsOutput> output;  // nothing is written before the first answer
   uint64_t count = 0;
   int64_t reached = 0;
@@ -101,7 +103,7 @@ int export_events(const EventsOptions& options) {
     output->flush();
     if (std::ferror(out) != 0) return events_failed({false, "cannot write the export", std::nullopt}, "");
     count += static_cast<uint64_t>(page->records_size());
-    progress.tell(count, reached);
+    progress->tell(count, reached);
     request.set_page_token(page->next_page_token());
     if (request.page_token().empty()) break;
     if (interrupted != 0) {
@@ -111,6 +113,10 @@ int export_events(const EventsOptions& options) {
     }
   }
   output->finish(false);
+  progress.reset();
+  if (file) {
+    std::fprintf(stderr, "sluicectl: %s events are in %s\n", human_count(count).c_str(), options.output.c_str());
+  }
   return exit_done;
 }
 

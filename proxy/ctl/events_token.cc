@@ -1,9 +1,12 @@
 // sluicectl token ...: who may use the HTTP interface of an event store.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "events/query/time_text.h"
 #include "proxy/base/time.h"
+#include "proxy/ctl/aligned.h"
 #include "proxy/ctl/commands.h"
 #include "proxy/ctl/events_options.h"
 #include "proxy/ctl/events_text.h"
@@ -44,14 +47,19 @@ int list(const EventsOptions& options) {
   if (!client.ok()) return events_usage(client.error().message);
   const auto tokens = client->list_tokens();
   if (!tokens.ok()) return events_failed(tokens.error(), "");
-  if (tokens->tokens().empty()) std::puts("no tokens");
-  for (const v1::Token& token : tokens->tokens()) {
-    const auto time = [](int64_t ms) { return ms == 0 ? std::string("never") : local_time(ms); };
-    std::printf("%s  %s  %s  created %s  expires %s  last used %s\n", token.id().c_str(),
-                fitted(printable(token.name()), 24).c_str(), fitted(joined_scopes(token), 12).c_str(),
-                time(token.created_time()).c_str(), time(token.expires_time()).c_str(),
-                time(token.last_used_time()).c_str());
+  if (tokens->tokens().empty()) {
+    std::puts("no tokens; make one with `sluicectl token create NAME --scope read,export`");
+    return exit_done;
   }
+  const int64_t now = base::epoch_ms(base::wall_now());
+  const auto time = [](int64_t ms) { return ms == 0 ? std::string("never") : local_time(ms); };
+  std::vector<std::vector<std::string>> rows{{"ID", "NAME", "SCOPES", "CREATED", "EXPIRES", "LAST USED"}};
+  for (const v1::Token& token : tokens->tokens()) {
+    const bool expired = token.expires_time() != 0 && token.expires_time() <= now;
+    rows.push_back({token.id(), token.name(), joined_scopes(token), time(token.created_time()),
+                    expired ? "expired" : time(token.expires_time()), time(token.last_used_time())});
+  }
+  std::fputs(aligned(rows).c_str(), stdout);
   return exit_done;
 }
 
@@ -61,7 +69,11 @@ int revoke(const EventsOptions& options) {
   v1::RevokeTokenRequest request;
   request.set_id(options.token_name);
   const auto revoked = client->revoke_token(request);
-  if (!revoked.ok()) return events_failed(revoked.error(), "");
+  if (!revoked.ok()) {
+    CallError error = revoked.error();
+    if (error.usage) error.message += "; `sluicectl token list` shows those there are";
+    return events_failed(error, "");
+  }
   std::printf("token %s is revoked\n", request.id().c_str());
   return exit_done;
 }
@@ -80,15 +92,21 @@ void add_token_commands(CLI::App& program, EventsOptions& options, int& exit_cod
       ->check(CLI::IsMember({"read", "export", "admin"}))
       ->capture_default_str();
   create_command->add_option("--expires", options.expires, "After this span, e.g. 90d; never without it");
+  create_command->footer(
+      "Examples:\n"
+      "  sluicectl token create analyst --scope read\n"
+      "  sluicectl token create siem --scope read,export --expires 90d > siem.token");
   create_command->callback([&options, &exit_code] { exit_code = create(options); });
 
   CLI::App* list_command = group->add_subcommand("list", "Print the tokens, without their secrets");
   list_command->fallthrough();
+  list_command->footer("Example:\n  sluicectl token list");
   list_command->callback([&options, &exit_code] { exit_code = list(options); });
 
   CLI::App* revoke_command = group->add_subcommand("revoke", "End a token at once");
   revoke_command->fallthrough();
   revoke_command->add_option("id", options.token_name, "As `token list` shows it")->required();
+  revoke_command->footer("Example:\n  sluicectl token revoke a0bf235c");
   revoke_command->callback([&options, &exit_code] { exit_code = revoke(options); });
 }
 

@@ -29,13 +29,16 @@ int run(int argc, char** argv) {
   int exit_code = sluice::ctl::exit_done;
   CLI::App program("Operates Sluice: certificate authorities, configuration, events, running PoPs.", "sluicectl");
   program.set_version_flag("--version", std::string("sluicectl ") + SLUICE_VERSION, "Print the version and exit");
-  program.footer(examples);
   program.require_subcommand(1);
   sluice::ctl::add_ca_commands(program, exit_code);
   sluice::ctl::add_config_commands(program, exit_code);
   sluice::ctl::add_events_commands(program, exit_code);
   sluice::ctl::add_explain_command(program, exit_code);
   sluice::ctl::add_pop_commands(program, exit_code);
+  for (CLI::App* group : program.get_subcommands([](CLI::App* one) { return one->get_require_subcommand_min() > 0; })) {
+    group->footer("Examples: sluicectl " + group->get_name() + " COMMAND --help");
+  }
+  program.footer(examples);  // last: commands would inherit it
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

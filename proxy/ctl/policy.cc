@@ -123,6 +123,7 @@ void add_policy_commands(CLI::App& program, const std::shared_ptr<const std::str
 
   CLI::App* history_command = group->add_subcommand("history", "Print the versions, who made them, when and why");
   history_command->fallthrough();
+  history_command->footer("Example:\n  sluicectl policy history");
   history_command->callback([=, &exit_code] { exit_code = history(*admin); });
 
   CLI::App* rollback_command = group->add_subcommand("rollback", "Put an earlier version in force, as a new one");

@@ -8,6 +8,7 @@
 #include "proxy/base/time.h"
 #include "proxy/ctl/aligned.h"
 #include "proxy/ctl/commands.h"
+#include "proxy/ctl/events_text.h"
 #include "proxy/ctl/pop_commands.h"
 
 namespace sluice::ctl {
@@ -32,12 +33,12 @@ std::string store_text(const v1::PopStatus& status) {
   if (status.store_address().empty()) return "none is configured: records stay in the spool";
   std::string text = status.store_address();
   text += status.store_streams() > 0 ? ", connected" : ", NOT CONNECTED";
-  return text + ", " + std::to_string(status.unacknowledged_records()) + " records behind";
+  return text + ", " + human_count(status.unacknowledged_records()) + " records behind";
 }
 
 std::string spool_text(const v1::PopStatus& status) {
   const uint64_t percent = status.spool_bytes_max() == 0 ? 0 : status.spool_bytes() * 100 / status.spool_bytes_max();
-  return std::to_string(status.spool_bytes()) + " of " + std::to_string(status.spool_bytes_max()) + " bytes (" +
+  return human_bytes(status.spool_bytes()) + " of " + human_bytes(status.spool_bytes_max()) + " (" +
          std::to_string(percent) + " %)" + (status.spool_accepts() ? "" : ", FULL: new flows are refused");
 }
 
@@ -53,14 +54,13 @@ std::string policy_text(const v1::PopStatus& status) {
 void print(const v1::PopStatus& status) {
   const int64_t now = base::epoch_ms(base::wall_now());
   std::fputs(
-      aligned(
-          {{"pop", status.name() + " of tenant " + status.tenant() + ", sluice-proxy " + status.program_version() +
-                       ", up " + span_of(now - status.start_time()) + (status.draining() ? ", DRAINING" : "")},
-           {"flows", std::to_string(status.open_flows()) + " open, " + std::to_string(status.workers()) + " workers"},
-           {"policy", policy_text(status)},
-           {"store", store_text(status)},
-           {"spool", spool_text(status)},
-           {"clients", std::to_string(status.clients_size()) + " known"}})
+      aligned({{"pop", status.name() + " of tenant " + status.tenant() + ", sluice-proxy " + status.program_version() +
+                           ", up " + span_of(now - status.start_time()) + (status.draining() ? ", DRAINING" : "")},
+               {"flows", human_count(status.open_flows()) + " open, " + std::to_string(status.workers()) + " workers"},
+               {"policy", policy_text(status)},
+               {"store", store_text(status)},
+               {"spool", spool_text(status)},
+               {"clients", std::to_string(status.clients_size()) + " known"}})
           .c_str(),
       stdout);
   if (status.clients().empty()) return;

@@ -1,55 +1,49 @@
-"""The console in a real Chromium, against real programs. The scripts in console/ walk; this feeds them and judges."""
-import json
-import pathlib
-import shutil
-import subprocess
-import tempfile
+"""The console in a real Chromium, against real programs. The scripts in console/ walk; this feeds them and judges.
+
+The pictures of README.md come from here: SLUICE_PICTURES=events/console/pictures takes them anew (tests/README.md).
+"""
 import unittest
 
-from tests.support import company, events_feed, programs, web
+from tests.support import company, console, events_feed
 
-WALKS = pathlib.Path(__file__).with_name("console")
-MODULES = programs.ROOT / "events" / "console" / "node_modules" / "playwright-core"
-SECONDS_MAX = 600
-EVENTS = 700  # and one with markup, one open, a client's view of every seventh
-PICTURES = programs.BIN.parent / "console-pictures"
+MANY = 12_000  # more than an export hands out at once
+OFFICE = 2_500
 
 
-@unittest.skipUnless(shutil.which("chromium") and MODULES.exists(), "needs chromium and the console's npm tree")
-class Console(unittest.TestCase):
-    def setUp(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-console-"))
-        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+class Console(console.ConsoleCase):
+    def test_search(self):
+        self.walk("search.mjs", self.fed_store(), ["read"])
 
-    def walk(self, script, store, scopes, needs):
-        """Runs a walk; `needs` are the functions that it may ask for."""
-        with subprocess.Popen(["timeout", str(SECONDS_MAX), "node", WALKS / script, store.url, store.token(*scopes),
-                               shutil.which("chromium"), PICTURES],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as walk:
-            passed, count = [], 0
-            for line in walk.stdout:
-                told = json.loads(line)
-                if "need" in told:
-                    print(json.dumps(needs[told["need"]]()), file=walk.stdin, flush=True)
-                elif "count" in told:
-                    count = told["count"]
-                else:
-                    self.assertTrue(told["ok"], f"{told['name']}: {told.get('detail')}; see {PICTURES}/failed.png")
-                    passed.append(told["name"])
-            self.assertEqual(walk.wait(), 0)
-        self.assertEqual(len(passed), count)
+    def test_pages(self):
+        self.walk("pages.mjs", self.fed_store(), ["read"])
 
-    def test_analyst(self):
-        store = web.WebStore(self.directory)
-        store.start()
-        self.addCleanup(store.program.stop)
-        events_feed.feed(store, EVENTS, "--open", "--script", minutes=600)
-        fed = iter(range(901, 1000))
+    def test_live(self):
+        store = self.fed_store()
+        self.walk("live.mjs", store, ["read"], {
+            "events": self.feed_few(store), "kill": lambda: store.program.kill(), "start": lambda: bool(store.start())})
 
-        def events():
-            return events_feed.feed(store, 5, producer=next(fed), minutes=1)
+    def test_export(self):
+        store = self.start_store()
+        events_feed.feed(store, MANY, minutes=600)
+        self.walk("export.mjs", store, ["read", "export"], {"reader": lambda: store.token("read")})
 
-        self.walk("walk.mjs", store, ["read", "export"], {"events": events})
+    def test_first_run(self):
+        store, other = self.start_store(), self.start_store("other", tenant="other")
+
+        def revoke():
+            for line in store.ctl("token", "list").stdout.splitlines():
+                if "visitor" in line:
+                    self.assertEqual(store.ctl("token", "revoke", line.split()[0]).returncode, 0)
+
+        self.walk("first_run.mjs", store, ["read"], {
+            "foreign": lambda: other.token("admin"), "exporter": lambda: store.token("export"),
+            "reader": lambda: store.token("read", name="visitor"), "revoke": revoke,
+            "short": lambda: store.token("read", expires="1s"), "events": self.feed_few(store)})
+
+    def test_pictures(self):
+        store = self.start_store()
+        events_feed.feed_offices(store, OFFICE)
+        self.walk("pictures.mjs", store, ["read", "export"])
 
     def test_administrator_blocks_an_application(self):
         acme = company.Company(self.directory)
@@ -58,13 +52,12 @@ class Console(unittest.TestCase):
         def fetch():
             return acme.fetch("api.dropbox.com")
 
-        def settle():
-            return acme.wait_for_policy()
-
         self.assertEqual(fetch(), 0)
         acme.store.wait_for_events("host eq api.dropbox.com and action eq bypass", view="all")
+        events_feed.feed_offices(acme.store, OFFICE // 10)
         self.walk("policy.mjs", acme.store, ["read", "admin"],
-                  {"fetch": fetch, "settle": settle, "port": lambda: acme.origin.port})
+                  {"fetch": fetch, "settle": acme.wait_for_policy, "port": lambda: acme.origin.port,
+                   "reader": lambda: acme.store.token("read")})
         blocked = acme.store.wait_for_events('host eq api.dropbox.com and policy eq "Block Dropbox"')
         self.assertEqual({event["action"] for event in blocked}, {"block"})
         audits = acme.store.search("record_type eq audit and observed_by eq pop-1", view="all")

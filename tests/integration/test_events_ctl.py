@@ -8,7 +8,7 @@ import socket
 import tempfile
 import unittest
 
-from tests.support import events_feed, programs, stack
+from tests.support import events_feed, programs, stack, wait
 
 COUNT = 2500
 
@@ -52,7 +52,13 @@ class Export(StoreCase):
 
     def test_file_and_refusals(self):
         target = self.directory / "export.csv"
-        self.assertEqual(self.export("action eq block", "--format", "csv", "--output", str(target)), "")
+        done = self.store.ctl("events", "export", "action eq block", "--format", "csv", "--output", str(target))
+        count = COUNT // 11 - COUNT // (11 * 13)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertEqual(done.stderr, f"sluicectl: {count} events are in {target}\n")
+        missing = self.store.ctl("events", "export", "--format", "csv", "--output", str(self.directory / "no" / "x.csv"))
+        self.assertEqual(missing.returncode, 2)
+        self.assertIn("x.csv: No such file or directory", missing.stderr)
         self.assertEqual(len(target.read_text().splitlines()), 1 + COUNT // 11 - COUNT // (11 * 13))
         refused = self.store.ctl("events", "export")
         self.assertEqual(refused.returncode, 2)
@@ -71,15 +77,25 @@ class Tokens(StoreCase):
         made = self.store.ctl("token", "create", "siem", "--scope", "read,export", "--expires", "30d")
         self.assertEqual(made.returncode, 0, made.stderr)
         self.assertRegex(made.stdout, r"^sluice_[0-9a-f]{64}\n$")
+        short = self.store.ctl("token", "create", "büro", "--scope", "read", "--expires", "1s")
+        self.assertEqual(short.returncode, 0, short.stderr)
+        wait.until(lambda: "expired" in self.store.ctl("token", "list").stdout, "the token to expire")
         listed = self.store.ctl("token", "list").stdout
-        self.assertIn("siem", listed)
+        heading, *lines = listed.splitlines()
+        self.assertEqual(heading.split(), ["ID", "NAME", "SCOPES", "CREATED", "EXPIRES", "LAST", "USED"])
+        for line in lines:  # as wide as their widest cell
+            self.assertEqual((line[heading.index("SCOPES") - 1], line[heading.index("CREATED") - 1]), (" ", " "), line)
+        self.assertEqual([line[heading.index("SCOPES"):].split()[0] for line in lines], ["read,export", "read"])
         self.assertNotIn(made.stdout.strip(), listed)
         stored = b"".join(path.read_bytes() for path in (self.directory / "store").glob("registry.db*"))
         self.assertNotIn(made.stdout.strip().encode(), stored)
-        name = listed.split()[0]
-        self.assertEqual(self.store.ctl("token", "revoke", name).returncode, 0)
-        self.assertIn("no tokens", self.store.ctl("token", "list").stdout)
-        self.assertEqual(self.store.ctl("token", "revoke", name).returncode, 2)
+        for line in lines:
+            name = line.split()[0]
+            self.assertEqual(self.store.ctl("token", "revoke", name).returncode, 0)
+        self.assertIn("sluicectl token create", self.store.ctl("token", "list").stdout)
+        again = self.store.ctl("token", "revoke", name)
+        self.assertEqual(again.returncode, 2)
+        self.assertIn("`sluicectl token list` shows those there are", again.stderr)
         self.assertEqual(self.store.ctl("token", "create", "x", "--scope", "everything").returncode, 2)
 
     def test_backup_is_a_store(self):

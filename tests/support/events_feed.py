@@ -5,6 +5,12 @@ import subprocess
 from tests.support import programs
 
 
+def feed_offices(store, count):
+    """A day of `count` events in each of the three offices (tests/support/office.h)."""
+    for seed, city in enumerate(("tokyo", "berlin", "boston"), 1):
+        feed(store, count, office=city, seed=seed)
+
+
 def feed(store, count, *flags, **options):
     """Sends `count` events (tests/support/feed_events.cc says what they are like) and waits for the last ack."""
     command = [programs.BIN / "feed_events", "--address", store.ingest, "--count", str(count), *flags]

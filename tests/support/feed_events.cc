@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "proxy/base/time.h"
 #include "sluice/events/v1/ingest.grpc.pb.h"
 #include "tests/support/event_source.h"
+#include "tests/support/office.h"
 
 namespace {
 
@@ -24,6 +26,7 @@ struct Options {
   uint64_t producer = 0;
   uint64_t seed = 1;
   int64_t minutes = 50;  // the events begin within this time before now: less than the hour that tests look back
+  std::string office;    // a day of this office instead of counted events
   bool open = false;     // also one event that stays open
   bool script = false;   // also an event whose texts are markup
 };
@@ -77,6 +80,21 @@ void fill_with_markup(v1::PageEvent& event) {
   }
 }
 
+std::vector<v1::Record> make_office_day(const Options& options) {
+  support::Office office(options.office, options.producer, options.seed);
+  const int64_t now = base::epoch_ms(base::wall_now());
+  std::vector<int64_t> times;
+  for (uint64_t i = 0; i < options.count; ++i) times.push_back(office.pick_time(now));
+  std::sort(times.begin(), times.end());
+  std::vector<v1::Record> records;
+  for (const int64_t time : times) {
+    records.push_back(office.next(time));
+    v1::Record view = office.client_view(records.back());
+    if (view.has_page_event()) records.push_back(std::move(view));
+  }
+  return records;
+}
+
 std::vector<v1::Record> make_records(const Options& options) {
   support::EventSource source(options.producer, options.seed);
   const int64_t now = base::epoch_ms(base::wall_now());
@@ -127,10 +145,10 @@ int send(const Options& options) {
   hello.mutable_hello()->set_producer_id(options.producer);
   hello.mutable_hello()->set_next_seq(1);
   hello.mutable_hello()->add_codecs(1);
-  hello.mutable_hello()->set_observed_by("pop-tokyo-1");
+  hello.mutable_hello()->set_observed_by("pop-" + (options.office.empty() ? "tokyo" : options.office) + "-1");
   v1::PublishResponse response;
   if (!stream->Write(hello) || !stream->Read(&response) || !response.has_welcome()) return fail("no welcome");
-  const std::vector<v1::Record> records = make_records(options);
+  const std::vector<v1::Record> records = options.office.empty() ? make_records(options) : make_office_day(options);
   constexpr size_t batch_records = 500;
   for (size_t first = 0; first < records.size(); first += batch_records) {
     const size_t end = std::min(first + batch_records, records.size());
@@ -154,6 +172,8 @@ int main(int argc, char** argv) {
   app.add_option("--producer", options.producer, "producer id; 0 takes a random one");
   app.add_option("--seed", options.seed, "of the events");
   app.add_option("--minutes", options.minutes, "time before now within which they begin");
+  app.add_option("--office", options.office, "a working day of the office in tokyo, berlin or boston instead")
+      ->check(CLI::IsMember({"tokyo", "berlin", "boston"}));
   app.add_flag("--open", options.open, "also one event that stays open");
   app.add_flag("--script", options.script, "also one event whose texts are markup, and a gap");
   CLI11_PARSE(app, argc, argv);

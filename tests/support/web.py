@@ -26,11 +26,14 @@ class WebStore(stack.Store):
 
     def start(self):
         super().start()
-        self.url = "http://%s:%d" % self.program.listener("http")
+        host, port = self.program.listener("http")
+        self.settings["http"]["address"] = f"{host}:{port}"
+        self.url = f"http://{host}:{port}"
         return self
 
-    def token(self, *scopes, name="test"):
-        done = self.ctl("token", "create", name, "--scope", ",".join(scopes or ("read", "export")))
+    def token(self, *scopes, name="test", expires=None):
+        done = self.ctl("token", "create", name, "--scope", ",".join(scopes or ("read", "export")),
+                        *(["--expires", expires] if expires else []))
         if done.returncode != 0:
             raise AssertionError(done.stderr)
         return done.stdout.strip()

@@ -146,6 +146,11 @@ export class ApiError extends Error {
   }
 }
 
+// Whether nobody answered, or only somebody in front of the store.
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 0 || (error.status >= 502 && error.status <= 504));
+}
+
 const tokenKey = "sluice.token";
 
 // `#token=...` is how quickstart hands a token over: a fragment never reaches a server or its log.
@@ -205,8 +210,16 @@ export interface Range {
 }
 export type View = "VIEW_PRIMARY" | "VIEW_ALL";
 
+export interface Who {
+  name: string;
+  scopes: string[];
+  store: string;
+}
+// The scope admin has all others in it.
+export const may = (who: Who, scope: string) => who.scopes.includes(scope) || who.scopes.includes("admin");
+
 export const api = {
-  who: () => get<{ name: string; scopes: string[]; store: string }>("/who"),
+  who: () => get<Who>("/who"),
   stats: () => get<Stats>("/stats"),
   fields: async () => (await get<{ fields: FieldInfo[] }>("/fields")).fields,
   search: (query: string, range: Range, pageToken: string, signal?: AbortSignal, view: View = "VIEW_PRIMARY") =>
@@ -231,9 +244,15 @@ export const api = {
   policyHistory: (pop: string) =>
     get<{ versions: PolicyVersion[]; active: number }>(`/policy/history?pop=${encodeURIComponent(pop)}`),
   checkPolicy: (pop: string, source?: PolicySource, flow?: FlowQuestion) =>
-    post<{ warnings: string[]; explanation: string }>(`/policy/check?pop=${encodeURIComponent(pop)}`, { source, flow }),
+    post<{ warnings: string[]; explanation: string }>(`/policy/check?pop=${encodeURIComponent(pop)}`, {
+      source,
+      flow,
+    }),
   applyPolicy: (pop: string, source: PolicySource, reason: string) =>
-    post<{ version: PolicyVersion; warnings: string[] }>(`/policy?pop=${encodeURIComponent(pop)}`, { source, reason }),
+    post<{ version: PolicyVersion; warnings: string[] }>(`/policy?pop=${encodeURIComponent(pop)}`, {
+      source,
+      reason,
+    }),
   rollbackPolicy: (pop: string, number: number, reason: string) =>
     post<{ version: PolicyVersion }>(`/policy/rollback?pop=${encodeURIComponent(pop)}`, { number, reason }),
   startExport: (body: object) => post<ExportJob>("/exports", body),

@@ -38,8 +38,26 @@ export function formatTimeMs(ms: number): string {
   return `${formatTime(ms)}.${String(ms % 1_000).padStart(3, "0")}`;
 }
 
+const timeMsMax = 8.64e15; // what a Date can hold; an event may claim any number
+
+export function isoTime(ms: number): string | undefined {
+  return Math.abs(ms) <= timeMsMax ? new Date(ms).toISOString() : undefined;
+}
+export function formatUtc(ms: number): string {
+  return `${isoTime(ms)?.replace("T", " ").replace("Z", "") ?? "no time that exists in"} UTC`;
+}
+
 export function formatAgo(ms: number, now: number): string {
-  return ms === 0 ? "never" : `${formatDuration(Math.max(0, now - ms))} ago`;
+  if (ms === 0) return "never";
+  const past = now - ms;
+  if (past < 1_000) return "just now";
+  if (past < 60_000) return `${Math.floor(past / 1_000)} s ago`;
+  return past < 3_600_000 ? `${Math.floor(past / 60_000)} min ago` : `${formatDuration(past)} ago`;
+}
+
+// "1 client", "2,000 clients"
+export function formatCountOf(value: number, one: string, many = `${one}s`): string {
+  return `${formatCount(value)} ${value === 1 ? one : many}`;
 }
 
 const words: Record<string, string> = {
@@ -68,26 +86,40 @@ const words: Record<string, string> = {
   domain: "Site",
 };
 
+const acronyms: Record<string, string> = { pop: "PoP" };
+for (const word of ["dns", "ech", "http", "ip", "os", "sni", "ssl", "tls"]) acronyms[word] = word.toUpperCase();
+
+// Words of the interface as people write them.
+export function wordText(word: string): string {
+  return word
+    .split("_")
+    .map((part) => acronyms[part] ?? part)
+    .join(" ");
+}
+
 export function labelOf(field: string): string {
   const known = words[field];
   if (known) return known;
-  const text = field.replace(/_/g, " ");
+  const text = wordText(field);
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 const timeFields = /(^timestamp_ms$|_time$|^cert_not_after$)/;
+
+export const isTimeField = (field: string) => field === "timestamp" || timeFields.test(field);
+
+export function numberOf(record: PageEvent, field: string): number {
+  const value = field === "timestamp" ? record.timestamp_ms : record[field];
+  return typeof value === "number" ? value : 0;
+}
 
 export function textOf(record: PageEvent, field: string): string {
   const value = field === "timestamp" ? record.timestamp_ms : record[field];
   if (value === undefined || value === "") return "";
   if (Array.isArray(value)) return value.join(", ");
   if (typeof value === "string") return value;
-  if (field === "timestamp" || timeFields.test(field)) return value === 0 ? "" : formatTimeMs(value);
+  if (isTimeField(field)) return value === 0 ? "" : formatTimeMs(value);
   if (field.endsWith("bytes")) return formatBytes(value);
   if (field === "duration_ms") return formatDuration(value);
   return String(value);
-}
-
-export function wordText(word: string): string {
-  return word.replace(/_/g, " ");
 }

@@ -27,10 +27,7 @@ function shortestEdit(a: string[], b: string[]): Map<number, number>[] | null {
 function fullDiff(a: string[], b: string[]): DiffLine[] {
   const trace = shortestEdit(a, b);
   if (!trace) {
-    return [
-      ...a.map((text): DiffLine => ({ sign: "-", text })),
-      ...b.map((text): DiffLine => ({ sign: "+", text })),
-    ];
+    return [...a.map((text): DiffLine => ({ sign: "-", text })), ...b.map((text): DiffLine => ({ sign: "+", text }))];
   }
   const lines: DiffLine[] = [];
   let x = a.length;

@@ -9,6 +9,7 @@ const drawMs = 250; // a burst is drawn at once
 export function useLiveTail(query: string, on: boolean) {
   const [records, setRecords] = useState<PageEvent[]>([]);
   const [connected, setConnected] = useState(false);
+  const [refusal, setRefusal] = useState<Error | null>(null);
   const [skipped, setSkipped] = useState(0);
   const [paused, setPausedState] = useState(false);
   const [held, setHeld] = useState(0);
@@ -23,6 +24,8 @@ export function useLiveTail(query: string, on: boolean) {
   useEffect(() => {
     if (!on) return;
     setRecords([]);
+    setConnected(false);
+    setRefusal(null);
     setSkipped(0);
     waiting.current = [];
     setPaused(false);
@@ -54,6 +57,7 @@ export function useLiveTail(query: string, on: boolean) {
       },
       onSkipped: (count) => setSkipped((before) => before + count),
       onState: setConnected,
+      onRefused: setRefusal,
     });
     return () => {
       clearInterval(timer);
@@ -61,5 +65,5 @@ export function useLiveTail(query: string, on: boolean) {
     };
   }, [query, on]);
 
-  return { records, connected, skipped, paused, setPaused, held };
+  return { records, connected, refusal, skipped, paused, setPaused, held };
 }

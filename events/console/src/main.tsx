@@ -14,11 +14,13 @@ takeTokenFromAddress();
 const client = new QueryClient({
   defaultOptions: {
     queries: {
+      networkMode: "always", // a store on this machine answers without any network
       staleTime: 5_000,
       refetchOnWindowFocus: false,
       // What is wrong with a request stays wrong; a busy store may answer the next time.
       retry: (count, error) => count < 2 && error instanceof ApiError && error.status >= 500,
     },
+    mutations: { networkMode: "always" },
   },
 });
 

@@ -17,11 +17,11 @@ export const defaultColumns = [
   "user",
   "app",
   "host",
-  "process_name",
+  "bypass_reason_code",
   "numbytes",
   "duration_ms",
   "policy",
-  "bypass_reason_code",
+  "process_name",
 ];
 export const pages = ["events", "alerts", "summaries", "policy", "fleet"];
 
@@ -84,6 +84,20 @@ export const spans: [string, string][] = [
   ["7d", "7 days"],
   ["30d", "30 days"],
 ];
+
+// Twice as long around the same middle, but not beyond now; "" for ranges that end now.
+export function zoomedOut(text: string, now: number): string {
+  const { start_time, end_time } = rangeOf(text, now);
+  if (end_time === 0) return "";
+  const half = Math.ceil((end_time - start_time) / 2);
+  return `${Math.max(1, start_time - half)}-${Math.min(end_time + half, Math.max(now, end_time))}`;
+}
+
+// The same range for whoever opens the address later.
+export function fixedRange(text: string, now: number): string {
+  const { start_time, end_time } = rangeOf(text, now);
+  return `${start_time}-${end_time || now}`;
+}
 
 // Long spans begin at full hours: the store has their sums ready.
 export function rangeOf(text: string, now: number): Range {

@@ -93,11 +93,7 @@ export function withAppBlocked(text: string, app: string, domains: string[], als
     const names = `[${domains.map(scalar).join(", ")}]`;
     const category = `${app} traffic`;
     const entries: [string, string, string][] = [
-      [
-        "ssl_decryption_policies",
-        `Do not decrypt ${app}`,
-        `match: {domains: ${names}}, action: do_not_decrypt`,
-      ],
+      ["ssl_decryption_policies", `Do not decrypt ${app}`, `match: {domains: ${names}}, action: do_not_decrypt`],
       ["url_lists", list, `urls: ${names}`],
       ["custom_categories", category, `include_url_lists: [${scalar(list)}]`],
       ["realtime_policies", nameOf(app), `match: {categories: [${scalar(category)}]}, action: block`],

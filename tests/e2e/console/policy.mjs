@@ -1,12 +1,22 @@
-// An administrator blocks Dropbox with the mouse: node policy.mjs URL TOKEN CHROMIUM OUT.
-import { ask, check, page, picture, runAll, same, theme, token, url } from "./harness.mjs";
+// An administrator blocks Dropbox with the mouse, and goes back.
+import { ask, check, enter, page, picture, readmePicture, runAll, same, theme } from "./harness.mjs";
 
 const tlsRefused = 35; // curl's exit code after a TLS alert
 const walk = page.getByRole("region", { name: "Block an application" });
 const apply = walk.getByRole("button", { name: "Apply to pop-1" });
 
+check("who may only read sees the change, but cannot apply it", async () => {
+  await enter("/policy", await ask("reader"));
+  await walk.getByLabel("Application").selectOption("Dropbox");
+  await walk.getByText("pop-1 has checked it: no problem.").waitFor();
+  await walk.getByText("Your token reads; to apply it needs the scope admin.").waitFor();
+  same(await apply.isDisabled(), true, "nothing can be applied");
+  await page.getByRole("region", { name: "Versions" }).getByText("in force").waitFor();
+  same(await page.getByRole("button", { name: /Go back/ }).count(), 0, "ways back");
+});
+
 check("the active policy is shown", async () => {
-  await page.goto(`${url}/policy#token=${token}`);
+  await enter("/policy");
   await page.getByText("Active policy of pop-1").click();
   await page.getByLabel("policy.yaml").getByText("certificate_pinned_app: {app: Dropbox").waitFor();
   await page.getByText("Active policy of pop-1").click();
@@ -29,7 +39,8 @@ check("the change is shown as a difference and checked by the PoP", async () => 
     await walk.locator(".diff .added", { hasText: added }).first().waitFor();
   }
   await walk.getByText("pop-1 has checked it: no problem.").waitFor();
-  await picture("policy-light");
+  await page.getByRole("region", { name: "Block an application" }).evaluate((card) => card.scrollIntoView());
+  await readmePicture("policy-light");
   await theme("dark");
   await picture("policy-dark");
   await theme("light");
@@ -49,7 +60,7 @@ check("apply puts it in force, and the next flow is blocked", async () => {
   await walk.getByText(/Version \d+ is in force on pop-1/).waitFor();
   await ask("settle");
   same(await ask("fetch"), tlsRefused, "a fetch after");
-  await walk.getByText("All 1 connected clients have it.").waitFor();
+  await walk.getByText("The connected client has it.").waitFor();
   await walk.getByText("Dropbox is blocked already: nothing would change.").waitFor();
   await page.getByRole("region", { name: "Versions" }).getByText("ticket 4711").waitFor();
   await picture("policy-applied");
@@ -65,7 +76,10 @@ check("the fleet shows the client and what it obeys", async () => {
   await page.getByRole("link", { name: "Fleet", exact: true }).click();
   const device = page.getByRole("row", { name: /laptop-1/ });
   await device.getByText("connected to pop-1").waitFor();
-  same(await device.getByText("behind").count(), 0, "clients that are behind");
+  const [, user, , client, applied, seen] = await device.getByRole("cell").allTextContents();
+  const inForce = await page.getByRole("row", { name: /^pop-1 / }).locator("code").textContent();
+  same([user, applied.trim()], ["anna@acme.test", inForce], "user, applied policy");
+  same([/^\d+\.\d+\.\d+, /.test(client), /just now| ago$/.test(seen)], [true, true], "client, last seen");
   await picture("fleet-light");
   await theme("dark");
   await picture("fleet-dark");

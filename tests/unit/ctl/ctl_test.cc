@@ -51,6 +51,26 @@ TEST_CASE("help and version go to stdout") {
   CHECK(version.output.starts_with("sluicectl "));
 }
 
+TEST_CASE("every command shows how it is used, and nothing of other commands") {
+  const TemporaryFolder folder;
+  for (const char* command : {"events search",   "events tail",   "events export", "events backup", "events stats",
+                              "token create",    "token list",    "token revoke",  "status",        "bypass add",
+                              "bypass list",     "bypass delete", "policy diff",   "policy apply",  "policy history",
+                              "policy rollback", "config check",  "config show",   "ca init",       "explain"}) {
+    INFO(command);
+    const std::string help = ctl(folder, std::string(command) + " --help", stdout_only).output;
+    const size_t examples = help.find("\nExample");
+    REQUIRE(examples != std::string::npos);
+    CHECK(help.find(command, examples) != std::string::npos);
+    CHECK((std::string_view(command) == "ca init" || help.find("ca init") == std::string::npos));
+  }
+  for (const char* group : {"events", "token", "bypass", "policy", "config", "ca"}) {
+    INFO(group);
+    const std::string help = ctl(folder, std::string(group) + " --help", stdout_only).output;
+    CHECK(help.find("Examples: sluicectl " + std::string(group) + " COMMAND --help") != std::string::npos);
+  }
+}
+
 TEST_CASE("usage errors are one sentence with the nearest word, exit code 2") {
   const TemporaryFolder folder;
   struct Case {

@@ -1,26 +1,34 @@
-import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import { api, ApiError, PageEvent } from "../api";
-import { formatCount } from "../format";
+import { api, ApiError, isUnreachable, may, PageEvent, Who } from "../api";
+import { formatCountOf } from "../format";
+import { useLiveTail } from "../live";
+import { ColumnChoice } from "../parts/column_choice";
+import { CopyButton } from "../parts/copy_button";
 import { Drawer } from "../parts/drawer";
-import { ColumnChoice, EventTable, keyOf } from "../parts/event_table";
+import { EventTable, keyOf } from "../parts/event_table";
 import { ExportMenu } from "../parts/export_menu";
 import { facetFields, Facets } from "../parts/facets";
 import { FilterBar } from "../parts/filter_bar";
 import { Histogram } from "../parts/histogram";
+import { LiveControls, LiveNote } from "../parts/live_controls";
+import { Empty, Problem } from "../parts/notes";
+import { NothingFound } from "../parts/nothing_found";
 import { SavedQueries } from "../parts/saved_queries";
 import { TimePicker } from "../parts/time_picker";
-import { rangeOf, usePlace } from "../place";
-import { both, toggled } from "../query";
-import { useLiveTail } from "../live";
+import { addressOf, fixedRange, rangeOf, usePlace, zoomedOut } from "../place";
+import { toggled, withBase } from "../query";
+import { useShownEvent } from "../shown_event";
 
 const facetValues = 6;
 
-export function EventsPage({ base, title }: { base: string; title: string }) {
+export function EventsPage({ who, base, title }: { who: Who; base: string; title: string }) {
   const [place, go] = usePlace();
+  const client = useQueryClient();
   const [live, setLive] = useState(false);
+  const [unfolded, setUnfolded] = useState(false); // facets, where there is no room for them beside the table
   const [asked, setAsked] = useState(() => Date.now()); // "now" of relative ranges
-  const query = base ? (place.query ? both(`(${place.query})`, base) : base) : place.query;
+  const { query, begin } = useMemo(() => withBase(base, place.query), [base, place.query]);
   const range = useMemo(() => rangeOf(place.range, asked), [place.range, asked]);
 
   const fields = useQuery({ queryKey: ["fields"], queryFn: api.fields, staleTime: Infinity });
@@ -49,61 +57,48 @@ export function EventsPage({ base, title }: { base: string; title: string }) {
     [search.data],
   );
   const records = live ? tail.records : found;
-  const [drawn, setDrawn] = useState<PageEvent | null>(null);
-  const selected =
-    place.event === ""
-      ? null
-      : (records.find((record) => keyOf(record) === place.event) ??
-        (drawn && keyOf(drawn) === place.event ? drawn : null));
-  const linked = useQuery({
-    // a shared address may name an event that is not on the page
-    queryKey: ["event", place.event],
-    queryFn: async () => {
-      const [id, time] = place.event.split("@");
-      const at = Number(time);
-      const page = await api.search(
-        `event_id eq "${id}"`,
-        { start_time: at, end_time: at + 1 },
-        "",
-        undefined,
-        "VIEW_ALL",
-      );
-      return page.records[0]?.record ?? null;
-    },
-    enabled: place.event !== "" && selected === null,
-  });
-  const open = selected ?? (place.event ? (linked.data ?? null) : null);
-
+  const shown = useShownEvent(place.event, records);
+  const { keep } = shown;
   const select = useCallback(
     (record: PageEvent) => {
-      setDrawn(record);
+      keep(record);
       go({ event: keyOf(record) }, true);
     },
-    [go],
+    [go, keep],
   );
   const close = useCallback(() => go({ event: "" }, true), [go]);
   const more = useCallback(() => void search.fetchNextPage(), [search]);
   const narrow = (condition: string) => go({ query: toggled(place.query, condition) });
-  const refresh = () => setAsked(Date.now());
-  const error = [search.error, histogram.error, facets.error].find((one) => one instanceof ApiError) as
-    ApiError | undefined;
+  const refresh = useCallback(() => {
+    setAsked(Date.now());
+    // Long ranges begin at full hours and so stay the same for a while, but what they hold does not.
+    for (const key of ["search", "histogram", "facets"]) void client.invalidateQueries({ queryKey: [key] });
+  }, [client]);
   useEffect(() => setAsked(Date.now()), [place.range, place.query]);
 
+  // The query's own fault is shown at the filter; that the store is gone stands above the page.
+  const errors = [search.error, histogram.error, facets.error, tail.refusal].filter((error) => error !== null);
+  const wrongQuery = errors.find((error) => error instanceof ApiError && error.offset !== undefined);
+  const other = wrongQuery ? undefined : errors.find((error) => !isUnreachable(error));
+  const outwards = zoomedOut(place.range, asked);
+  const total = histogram.data?.series.reduce((sum, series) => series.counts.reduce((a, b) => a + b, sum), 0) ?? 0;
+
   return (
-    <div className={`events ${open ? "with-drawer" : ""}`}>
+    <div className={`events ${shown.record ? "with-drawer" : ""}`}>
       <h1 className="hidden">{title}</h1>
       <div className="controls">
         <FilterBar
           query={place.query}
           fields={fields.data ?? []}
           range={range}
-          error={error ?? null}
-          onQuery={(next) => {
-            refresh();
-            go({ query: next });
-          }}
+          error={(wrongQuery as ApiError | undefined) ?? null}
+          errorBegin={begin}
+          onQuery={(next) => (next === place.query ? refresh() : go({ query: next }))}
         />
         <div className="buttons">
+          <button className="narrow-only" aria-expanded={unfolded} onClick={() => setUnfolded(!unfolded)}>
+            Facets
+          </button>
           <TimePicker
             range={place.range}
             onRange={(next) => {
@@ -114,32 +109,41 @@ export function EventsPage({ base, title }: { base: string; title: string }) {
           <button onClick={refresh} disabled={live} aria-label="Refresh" title="Refresh">
             ↻
           </button>
-          <button className={live ? "live on" : "live"} aria-pressed={live} onClick={() => setLive(!live)}>
-            <span className="dot" aria-hidden="true" />
-            Live
-          </button>
-          {live && (
-            <button aria-pressed={tail.paused} onClick={() => tail.setPaused(!tail.paused)}>
-              {tail.paused ? `Go on (${formatCount(tail.held)} held)` : "Pause"}
-            </button>
-          )}
+          <LiveControls tail={tail} live={live} onLive={setLive} />
           <SavedQueries place={place} onPlace={go} />
           <ColumnChoice
             fields={fields.data ?? []}
             columns={place.columns}
             onColumns={(columns) => go({ columns }, true)}
           />
-          <ExportMenu query={query} range={range} columns={place.columns} />
+          <ExportMenu
+            query={query}
+            range={range}
+            columns={place.columns}
+            total={total}
+            allowed={may(who, "export")}
+          />
+          <CopyButton
+            label="Copy link"
+            text={() => location.origin + addressOf({ ...place, range: fixedRange(place.range, asked) })}
+          />
         </div>
       </div>
-      {live && (
-        <p className="note" role="status">
-          {tail.connected ? "Following what is committed now." : "Connecting …"}
-          {tail.skipped > 0 && ` ${formatCount(tail.skipped)} events came too fast to be shown.`}
+      <Problem error={other} onRetry={refresh} />
+      {shown.missing && (
+        <p className="problem" role="alert">
+          The event that this address names is not in the store, or not any more.
         </p>
       )}
+      {live && <LiveNote tail={tail} />}
       <div className="work">
-        <Facets data={facets.data} query={place.query} loading={facets.isFetching} onCondition={narrow} />
+        <Facets
+          data={facets.data}
+          query={place.query}
+          loading={facets.isFetching}
+          unfolded={unfolded}
+          onCondition={narrow}
+        />
         <div className="content">
           <Histogram
             data={histogram.data}
@@ -147,6 +151,7 @@ export function EventsPage({ base, title }: { base: string; title: string }) {
             loading={histogram.isFetching}
             onStack={(stack) => go({ stack }, true)}
             onZoom={(from, to) => go({ range: `${from}-${to}` })}
+            onZoomOut={outwards ? () => go({ range: outwards }) : undefined}
           />
           <EventTable
             records={records}
@@ -156,11 +161,24 @@ export function EventsPage({ base, title }: { base: string; title: string }) {
             loading={!live && search.isFetching}
             onSelect={select}
             onMore={more}
-            empty={error ? "" : live ? "Waiting for events." : "No event matches in this time range."}
+            empty={
+              errors.length > 0 ? null : live ? (
+                <Empty title="Waiting for events.">What is committed from now on appears here.</Empty>
+              ) : (
+                <NothingFound store={who.store} place={place} onPlace={go} onArrival={refresh} />
+              )
+            }
           />
+          {!live && found.length > 0 && (
+            <p className="table-note muted" role="status">
+              {formatCountOf(found.length, "row")} {search.hasNextPage ? "so far; more come as you scroll" : "in all"}
+            </p>
+          )}
         </div>
       </div>
-      {open && <Drawer key={keyOf(open)} record={open} onClose={close} onCondition={narrow} />}
+      {shown.record && (
+        <Drawer key={keyOf(shown.record)} record={shown.record} onClose={close} onCondition={narrow} />
+      )}
     </div>
   );
 }

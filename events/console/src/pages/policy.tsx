@@ -1,82 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { useState } from "react";
 import { api, PolicySource, Pop } from "../api";
-import { formatAgo, formatBytes, formatCount, wordText } from "../format";
 import { BlockWalk } from "../parts/block_walk";
-import { Badge } from "../parts/event_table";
-import { PlaceLink } from "../parts/header";
+import { Loading, Problem } from "../parts/notes";
 import { PolicyExplain } from "../parts/policy_explain";
 import { PolicyVersions } from "../parts/policy_versions";
+import { RuleTable } from "../parts/rule_table";
 import { TimePicker } from "../parts/time_picker";
-import { rangeOf, usePlace } from "../place";
-import { comparison } from "../query";
-
-const metrics = [
-  { kind: "KIND_COUNT" },
-  { kind: "KIND_SUM", field: "numbytes" },
-  { kind: "KIND_MAX", field: "timestamp" },
-];
-const rulesMax = 200;
-
-// Which rules decided, and how often: from the events, each of which names its rule.
-function Rules() {
-  const [place] = usePlace();
-  const range = useMemo(() => rangeOf(place.range, Date.now()), [place.range]);
-  const rules = useQuery({
-    queryKey: ["rules", range],
-    queryFn: ({ signal }) => api.aggregate("", range, ["policy", "policy_kind", "action"], metrics, rulesMax, signal),
-  });
-  const now = Date.now();
-  return (
-    <section className="card plain" aria-label="Rules" aria-busy={rules.isFetching}>
-      <table>
-        <caption>Rules that decided in this time range{rules.data?.partial ? ", counted in part" : ""}</caption>
-        <thead>
-          <tr>
-            <th scope="col">Rule</th>
-            <th scope="col">Kind</th>
-            <th scope="col">Action</th>
-            <th scope="col" className="right">
-              Hits
-            </th>
-            <th scope="col" className="right">
-              Bytes
-            </th>
-            <th scope="col">Last hit</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rules.data?.groups.map(({ keys: [policy, kind, action], values }) => (
-            <tr key={`${policy}\n${kind}\n${action}`}>
-              <th scope="row">
-                <PlaceLink
-                  to={{
-                    page: "events",
-                    query: `${comparison("policy", policy!, true)}${action ? ` and action eq ${action}` : ""}`,
-                  }}
-                >
-                  {policy || "no rule"}
-                </PlaceLink>
-              </th>
-              <td>{wordText(kind!)}</td>
-              <td>
-                <Badge word={action!} />
-              </td>
-              <td className="right">{formatCount(values[0]!)}</td>
-              <td className="right">{formatBytes(values[1]!)}</td>
-              <td>{formatAgo(values[2]!, now)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {rules.error && (
-        <p className="problem" role="alert">
-          {rules.error.message}
-        </p>
-      )}
-    </section>
-  );
-}
+import { usePlace } from "../place";
 
 // What the PoP obeys now, as its files stand there.
 function ActivePolicy({ source, pop }: { source: PolicySource; pop: Pop }) {
@@ -92,7 +23,7 @@ function ActivePolicy({ source, pop }: { source: PolicySource; pop: Pop }) {
       {source.files.map((file) => (
         <div key={file.name}>
           <h3>{file.name}</h3>
-          <pre tabIndex={0} aria-label={file.name}>
+          <pre tabIndex={0} role="region" aria-label={file.name}>
             {file.text}
           </pre>
         </div>
@@ -105,13 +36,8 @@ function ActivePolicy({ source, pop }: { source: PolicySource; pop: Pop }) {
 function PopPolicy({ pop, mayApply }: { pop: Pop; mayApply: boolean }) {
   const source = useQuery({ queryKey: ["policy", pop.name], queryFn: () => api.policy(pop.name) });
   const [proposal, setProposal] = useState<PolicySource | null>(null);
-  if (source.error)
-    return (
-      <p className="problem" role="alert">
-        {source.error.message}
-      </p>
-    );
-  if (!source.data) return <p aria-busy="true" />;
+  if (source.error) return <Problem error={source.error} onRetry={() => void source.refetch()} />;
+  if (!source.data) return <Loading rows={8} />;
   return (
     <>
       <div className="halves">
@@ -149,12 +75,8 @@ export function PolicyPage({ scopes }: { scopes: string[] }) {
           <TimePicker range={place.range} onRange={(next) => go({ range: next })} />
         </div>
       </div>
-      <Rules />
-      {pop?.error && (
-        <p className="problem" role="alert">
-          {pop.error}
-        </p>
-      )}
+      <RuleTable />
+      <Problem error={pops.error ?? (pop?.error ? new Error(pop.error) : null)} />
       {pop && !pop.error && <PopPolicy key={pop.name} pop={pop} mayApply={scopes.includes("admin")} />}
       {pops.data?.length === 0 && (
         <p className="muted">

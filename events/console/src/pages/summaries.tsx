@@ -2,7 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { api, FieldCounts } from "../api";
 import { AmountBar } from "../parts/amount_bar";
-import { PlaceLink } from "../parts/header";
+import { Loading, Problem } from "../parts/notes";
+import { PlaceLink } from "../parts/place_link";
 import { TimePicker } from "../parts/time_picker";
 import { formatBytes, formatCompact, formatCount, labelOf, wordText } from "../format";
 import { rangeOf, usePlace } from "../place";
@@ -43,6 +44,7 @@ function Summary({ card, counts, byBytes }: { card: Card; counts: FieldCounts | 
         {card.note}
         {counts && counts.values_total > rows ? ` · ${formatCount(counts.values_total)} in all` : ""}
       </p>
+      {!counts && <Loading rows={rows} />}
       <ol>
         {values.map((value) => {
           const condition = comparison(card.field, value.value, true);
@@ -108,11 +110,7 @@ export function SummariesPage() {
           <TimePicker range={place.range} onRange={(next) => go({ range: next })} />
         </div>
       </div>
-      {summaries.error && (
-        <p className="problem" role="alert">
-          {summaries.error.message}
-        </p>
-      )}
+      <Problem error={summaries.error} onRetry={() => void summaries.refetch()} />
       <div className="cards" aria-busy={summaries.isFetching}>
         {cards.map((card) => (
           <Summary key={card.title} card={card} counts={summaries.data?.get(card)} byBytes={byBytes} />

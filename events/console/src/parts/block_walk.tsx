@@ -6,7 +6,8 @@ import { lineDiff } from "../line_diff";
 import { domainsOf, nameOf, withAppBlocked } from "../policy_edit";
 import { rangeOf, usePlace } from "../place";
 import { quoted } from "../query";
-import { PlaceLink } from "./header";
+import { Problem } from "./notes";
+import { PlaceLink } from "./place_link";
 
 const appsMax = 200;
 
@@ -32,12 +33,14 @@ function Diff({ from, to }: { from: PolicySource; to: PolicySource }) {
         const lines = lineDiff(from.files[i]!.text, file.text);
         if (lines.length === 0) return null;
         return (
-          <pre key={file.name} className="diff" tabIndex={0} aria-label={`Change of ${file.name}`}>
+          <pre key={file.name} className="diff" tabIndex={0} role="region" aria-label={`Change of ${file.name}`}>
             <span className="file">{file.name}</span>
             {lines.map((line, at) => (
               <span
                 key={at}
-                className={line.sign === "+" ? "added" : line.sign === "-" ? "removed" : line.sign === "@" ? "gap" : ""}
+                className={
+                  line.sign === "+" ? "added" : line.sign === "-" ? "removed" : line.sign === "@" ? "gap" : ""
+                }
               >
                 {line.sign === "@" ? "" : line.sign} {line.text}
               </span>
@@ -57,7 +60,7 @@ function Followed({ pop }: { pop: Pop }) {
   return (
     <>
       {behind.length === 0
-        ? `All ${clients.length} connected clients have it.`
+        ? `${clients.length === 1 ? "The connected client has" : `All ${clients.length} connected clients have`} it.`
         : `${clients.length - behind.length} of ${clients.length} connected clients have it.`}
     </>
   );
@@ -92,7 +95,12 @@ export function BlockWalk({
     enabled: app !== "",
   });
   useEffect(() => {
-    if (known.data) setDomains(known.data.fields[0]!.values.map((value) => value.value).filter(Boolean).join("\n"));
+    if (known.data)
+      setDomains(
+        known.data.fields[0]!.values.map((value) => value.value)
+          .filter(Boolean)
+          .join("\n"),
+      );
   }, [known.data]);
   const names = useMemo(() => domainsOf(domains), [domains]);
   const proposal = useMemo(
@@ -171,11 +179,7 @@ export function BlockWalk({
             </p>
           )}
           {changes && <Diff from={source} to={proposed} />}
-          {check.error && changes && (
-            <p className="problem" role="alert">
-              {check.error.message}
-            </p>
-          )}
+          {changes && <Problem error={check.error} />}
           {changes && check.data && (
             <p className="muted" role="status">
               {pop.name} has checked it: no problem.
@@ -207,11 +211,7 @@ export function BlockWalk({
             </button>
           </div>
           {!mayApply && <p className="muted">Your token reads; to apply it needs the scope admin.</p>}
-          {apply.error && (
-            <p className="problem" role="alert">
-              {apply.error.message}
-            </p>
-          )}
+          <Problem error={apply.error} />
           {apply.data && (
             <p className="done" role="status">
               Version {apply.data.version.number} is in force on {pop.name}. <Followed pop={pop} /> Watch{" "}

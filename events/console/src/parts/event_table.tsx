@@ -1,32 +1,39 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { KeyboardEvent, useEffect, useRef } from "react";
-import type { FieldInfo, PageEvent } from "../api";
-import { formatTime, labelOf, textOf, wordText } from "../format";
+import { KeyboardEvent, ReactNode, useEffect, useRef } from "react";
+import type { PageEvent } from "../api";
+import { formatCount, formatTime, formatUtc, isTimeField, labelOf, numberOf, textOf, wordText } from "../format";
+import { Badge } from "./badge";
+import { Loading } from "./notes";
 
 const rowHeight = 34;
 const widths: Record<string, number> = {
-  timestamp: 158,
-  action: 92,
-  user: 200,
-  app: 130,
-  host: 240,
+  timestamp: 156,
+  action: 86,
+  user: 190,
+  app: 126,
+  host: 206,
   process_name: 130,
   numbytes: 84,
-  duration_ms: 92,
-  policy: 170,
-  bypass_reason_code: 190,
+  duration_ms: 90,
+  policy: 200,
+  bypass_reason_code: 166,
   url: 320,
   event_id: 200,
   observed_by: 120,
   record_type: 90,
 };
 const numbers = /bytes$|_ms$|port$|^count$|^status$|_cnt$/;
+const wordy = /_reason(_code)?$|_kind$|_mode$|_method$|_source$|^traffic_type$|^page_build$/;
 const widthOf = (field: string) => widths[field] ?? 140;
 
 export const keyOf = (record: PageEvent) => `${record._id ?? record.record_type}@${record.timestamp_ms}`;
 
-export function Badge({ word }: { word: string }) {
-  return word ? <span className={`badge ${word}`}>{wordText(word)}</span> : null;
+// What is cut short in its cell, or rounded, stands here in full.
+function titleOf(record: PageEvent, field: string): string {
+  const value = numberOf(record, field);
+  if (isTimeField(field)) return value === 0 ? "" : formatUtc(value);
+  if (field.endsWith("bytes")) return `${formatCount(value)} bytes`;
+  return textOf(record, field);
 }
 
 function Cell({ record, field }: { record: PageEvent; field: string }) {
@@ -39,7 +46,7 @@ function Cell({ record, field }: { record: PageEvent; field: string }) {
   }
   if (field === "timestamp") return <time>{formatTime(record.timestamp_ms)}</time>;
   const text = textOf(record, field);
-  if (field === "bypass_reason_code") return <>{wordText(text)}</>;
+  if (wordy.test(field)) return <>{wordText(text)}</>;
   if (field === "duration_ms" && record.state === "open") return <span className="badge open">open</span>;
   return <>{text}</>;
 }
@@ -50,7 +57,7 @@ interface Props {
   selected: string;
   more: boolean;
   loading: boolean;
-  empty: string;
+  empty: ReactNode;
   onSelect: (record: PageEvent) => void;
   onMore: () => void;
 }
@@ -95,25 +102,28 @@ export function EventTable({ records, columns, selected, more, loading, empty, o
     }
   };
   return (
-    <div
-      className="card table"
-      role="table"
-      aria-label="Events"
-      aria-rowcount={records.length + 1}
-      aria-busy={loading}
-    >
-      <div className="scroller" ref={scroller}>
-        <div className="head" role="row" aria-rowindex={1} style={{ minWidth: width }}>
-          {columns.map((field) => (
-            <span
-              key={field}
-              role="columnheader"
-              className={numbers.test(field) ? "right" : undefined}
-              style={{ flexBasis: widthOf(field) }}
-            >
-              {labelOf(field)}
-            </span>
-          ))}
+    <div className="card table">
+      <div
+        className={records.length > 0 ? "scroller" : "scroller bare"}
+        ref={scroller}
+        role="grid"
+        aria-label="Events"
+        aria-rowcount={records.length + 1}
+        aria-busy={loading}
+      >
+        <div role="rowgroup" className="head" style={{ minWidth: width }}>
+          <div role="row" aria-rowindex={1}>
+            {columns.map((field) => (
+              <span
+                key={field}
+                role="columnheader"
+                className={numbers.test(field) ? "right" : undefined}
+                style={{ flexBasis: widthOf(field) }}
+              >
+                {labelOf(field)}
+              </span>
+            ))}
+          </div>
         </div>
         <div role="rowgroup" className="rows" style={{ height: rows.getTotalSize(), minWidth: width }}>
           {items.map((item) => {
@@ -121,7 +131,7 @@ export function EventTable({ records, columns, selected, more, loading, empty, o
             const key = keyOf(record);
             return (
               <div
-                key={`${key}/${item.index}`}
+                key={record._id ? key : `${key}/${item.index}`}
                 role="row"
                 className={`row ${record.state === "open" ? "running" : ""}`}
                 data-index={item.index}
@@ -138,10 +148,10 @@ export function EventTable({ records, columns, selected, more, loading, empty, o
                 {columns.map((field) => (
                   <span
                     key={field}
-                    role="cell"
+                    role="gridcell"
                     className={numbers.test(field) ? "right" : undefined}
                     style={{ flexBasis: widthOf(field) }}
-                    title={textOf(record, field)}
+                    title={titleOf(record, field)}
                   >
                     <Cell record={record} field={field} />
                   </span>
@@ -150,43 +160,8 @@ export function EventTable({ records, columns, selected, more, loading, empty, o
             );
           })}
         </div>
-        {records.length === 0 && !loading && <p className="empty">{empty}</p>}
       </div>
+      {records.length === 0 && (loading ? <Loading rows={12} /> : empty)}
     </div>
-  );
-}
-
-export function ColumnChoice({
-  fields,
-  columns,
-  onColumns,
-}: {
-  fields: FieldInfo[];
-  columns: string[];
-  onColumns: (columns: string[]) => void;
-}) {
-  return (
-    <details className="menu">
-      <summary>Columns</summary>
-      <div className="panel columns" role="group" aria-label="Columns">
-        {fields
-          .filter((field) => field.page_event || field.name === "record_type")
-          .map(({ name }) => (
-            <label key={name}>
-              <input
-                type="checkbox"
-                checked={columns.includes(name)}
-                onChange={(event) => {
-                  const next = event.target.checked
-                    ? [...columns, name]
-                    : columns.filter((column) => column !== name);
-                  if (next.length > 0) onColumns(next);
-                }}
-              />
-              {labelOf(name)}
-            </label>
-          ))}
-      </div>
-    </details>
   );
 }

@@ -1,6 +1,8 @@
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { api, ApiError, Range, request } from "../api";
-import { formatCount } from "../format";
+import { formatCount, formatCountOf } from "../format";
+import { Menu } from "./menu";
+import { Problem } from "./notes";
 
 const formats: [string, string][] = [
   ["csv", "CSV"],
@@ -12,6 +14,13 @@ const formats: [string, string][] = [
 ];
 const pollMs = 700;
 const tooMany = 413;
+const atOnceMax = 10_000; // the store refuses more
+
+type Work =
+  | { state: "idle" }
+  | { state: "busy"; records: number; total: number }
+  | { state: "done" }
+  | { state: "failed"; error: Error };
 
 async function keep(answer: Response, name: string) {
   const address = URL.createObjectURL(await answer.blob());
@@ -22,54 +31,98 @@ async function keep(answer: Response, name: string) {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
-// Up to 10,000 events come at once; more are made into a file by the store first.
-async function exportEvents(body: Record<string, unknown>, onProgress: (text: string) => void) {
-  const name = `page-events.${["ecs", "ocsf"].includes(String(body.format)) ? "ndjson" : body.format}`;
+// The export as one answer; nothing if there is too much for that.
+async function fetchAtOnce(body: Record<string, unknown>, signal: AbortSignal): Promise<Response | null> {
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(body)) {
     for (const one of Array.isArray(value) ? value : [value])
       if (one !== "" && one !== 0) parameters.append(key, String(one));
   }
   try {
-    return await keep(await request(`/api/sluice/v1/events/export?${parameters}`), name);
+    return await request(`/api/sluice/v1/events/export?${parameters}`, { signal });
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== tooMany) throw error;
+    if (error instanceof ApiError && error.status === tooMany) return null;
+    throw error;
   }
+}
+
+// Up to 10,000 events come at once; more are made into a file by the store first.
+async function exportEvents(
+  body: Record<string, unknown>,
+  total: number,
+  signal: AbortSignal,
+  onProgress: (records: number) => void,
+) {
+  const name = `page-events.${["ecs", "ocsf"].includes(String(body.format)) ? "ndjson" : body.format}`;
+  const answer = total > atOnceMax ? null : await fetchAtOnce(body, signal);
+  if (answer) return keep(answer, name);
   let job = await api.startExport(body);
   while (job.state === "waiting" || job.state === "running") {
-    onProgress(`${formatCount(job.records)} events …`);
+    onProgress(job.records);
     await new Promise((resolve) => setTimeout(resolve, pollMs));
+    signal.throwIfAborted();
     job = await api.exportJob(job.id);
   }
   if (job.state === "failed") throw new Error(job.error);
-  await keep(await request(`/api/sluice/v1/export-files/${job.id}`), name);
+  await keep(await request(`/api/sluice/v1/export-files/${job.id}`, { signal }), name);
 }
 
-export function ExportMenu({ query, range, columns }: { query: string; range: Range; columns: string[] }) {
-  const [state, setState] = useState("");
+interface Props {
+  query: string;
+  range: Range;
+  columns: string[];
+  total: number; // events that match; 0 while that is not known
+  allowed: boolean;
+}
+
+export function ExportMenu({ query, range, columns, total, allowed }: Props) {
+  const [work, setWork] = useState<Work>({ state: "idle" });
+  const running = useRef<AbortController | null>(null);
+  useEffect(() => () => running.current?.abort(), []);
   const run = async (format: string) => {
-    setState("Preparing …");
+    const stop = new AbortController();
+    running.current = stop;
+    setWork({ state: "busy", records: 0, total });
     try {
       const body = { query, ...range, format, columns: format === "csv" ? columns : [] };
-      await exportEvents(body, setState);
-      setState("Done.");
+      await exportEvents(body, total, stop.signal, (records) => setWork({ state: "busy", records, total }));
+      setWork({ state: "done" });
     } catch (error) {
-      setState((error as Error).message);
+      setWork(stop.signal.aborted ? { state: "idle" } : { state: "failed", error: error as Error });
     }
   };
+  const busy = work.state === "busy";
   return (
-    <details className="menu">
-      <summary>Export</summary>
-      <div className="panel spans">
+    <Menu label="Export" panel="export">
+      <p className="muted">
+        {total > 0 ? `${formatCountOf(total, "final event")} of this filter and time` : "What this filter finds"}; CSV
+        has the columns of the table, the others have every field.
+      </p>
+      <div className="spans" role="group" aria-label="Format">
         {formats.map(([format, label]) => (
-          <button key={format} onClick={() => run(format)}>
+          <button key={format} disabled={busy || !allowed} onClick={() => run(format)}>
             {label}
           </button>
         ))}
-        <p role="status" className="muted">
-          {state}
-        </p>
       </div>
-    </details>
+      {!allowed && <p className="warning">Your token reads; to export it needs the scope export.</p>}
+      {busy && (
+        <div className="export-progress">
+          <progress
+            aria-label="Progress of the export"
+            value={work.total > 0 ? Math.min(work.records, work.total) : undefined}
+            max={work.total || undefined}
+          />
+          <button className="quiet" onClick={() => running.current?.abort()}>
+            Stop
+          </button>
+        </div>
+      )}
+      <p role="status" className="muted">
+        {busy && (work.records > 0 ? `${formatCount(work.records)} events are in the file …` : "Preparing …")}
+        {work.state === "done" && "Done: the file is among your downloads."}
+      </p>
+      {work.state === "failed" && <Problem error={work.error} />}
+    </Menu>
   );
 }

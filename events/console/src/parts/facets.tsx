@@ -1,6 +1,6 @@
 import type { FieldCounts, FieldValues } from "../api";
-import { formatCompact, labelOf, wordText } from "../format";
-import { comparison } from "../query";
+import { formatCompact, formatCount, labelOf, wordText } from "../format";
+import { comparison, demands } from "../query";
 import { AmountBar } from "./amount_bar";
 
 export const facetFields = [
@@ -16,39 +16,48 @@ export const facetFields = [
   "observed_by",
 ];
 
+const nothing: Record<string, string> = { bypass_reason_code: "not bypassed" };
+
 interface Props {
   data: FieldValues | undefined;
   query: string;
   loading: boolean;
+  unfolded: boolean;
   onCondition: (condition: string) => void;
 }
 
 function Facet({ counts, query, onCondition }: { counts: FieldCounts } & Pick<Props, "query" | "onCondition">) {
   const values = counts.values.filter((value) => value.value !== "" || counts.values_total > 1);
   if (values.length === 0 || (values.length === 1 && values[0]!.value === "")) return null;
-  const most = Math.max(...values.map((value) => value.count));
+  values.sort((a, b) => Number(a.value === "") - Number(b.value === "")); // what has none says least
+  const most = Math.max(...values.filter((value) => value.value !== "").map((value) => value.count));
   const field = counts.field;
   return (
     <section className="facet" aria-label={labelOf(field)}>
-      <h3>
+      <h2>
         {labelOf(field)}
         {counts.values_total > values.length && <small>{formatCompact(counts.values_total)}</small>}
-      </h3>
+      </h2>
       <ul>
         {values.map(({ value, count }) => {
-          const text = value === "" ? "none" : field.endsWith("code") || field === "action" ? wordText(value) : value;
+          const text =
+            value === ""
+              ? (nothing[field] ?? "none")
+              : field.endsWith("code") || field === "action"
+                ? wordText(value)
+                : value;
           const include = comparison(field, value, true);
-          const chosen = query.includes(include);
+          const chosen = demands(query, include);
           return (
             <li key={value} className={chosen ? "chosen" : undefined}>
-              <AmountBar share={count / most} />
+              {value !== "" && <AmountBar share={count / most} />}
               <button
                 className="value"
                 onClick={() => onCondition(include)}
-                title={`${include} (${count})`}
+                title={`${include} (${formatCount(count)})`}
                 aria-pressed={chosen}
               >
-                <span className={value === "" ? "none" : undefined}>{text}</span>
+                <span className={value === "" ? (nothing[field] ?? "none") : undefined}>{text}</span>
               </button>
               <span className="number">{formatCompact(count)}</span>
               <button
@@ -67,9 +76,9 @@ function Facet({ counts, query, onCondition }: { counts: FieldCounts } & Pick<Pr
   );
 }
 
-export function Facets({ data, query, loading, onCondition }: Props) {
+export function Facets({ data, query, loading, unfolded, onCondition }: Props) {
   return (
-    <aside className="facets" aria-label="Facets" aria-busy={loading}>
+    <aside className={unfolded ? "facets unfolded" : "facets"} aria-label="Facets" aria-busy={loading}>
       {data?.fields.map((counts) => (
         <Facet key={counts.field} counts={counts} query={query} onCondition={onCondition} />
       ))}

@@ -2,12 +2,14 @@ import { useQuery } from "@tanstack/react-query";
 import { KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
 import { api, ApiError, FieldInfo, Range } from "../api";
 import { quoted } from "../query";
+import { sentence } from "./notes";
 
 interface Props {
   query: string;
   fields: FieldInfo[];
   range: Range;
-  error: ApiError | null;
+  error: ApiError | null; // what is wrong with the query
+  errorBegin: number; // where in what was asked the query begins, in bytes
   onQuery: (query: string) => void;
 }
 
@@ -82,7 +84,7 @@ function useSuggestions(context: Context | null, fields: FieldInfo[], range: Ran
   }, [context, fields, prefix, values.data]);
 }
 
-export function FilterBar({ query, fields, range, error, onQuery }: Props) {
+export function FilterBar({ query, fields, range, error, errorBegin, onQuery }: Props) {
   const [text, setText] = useState(query);
   const [caret, setCaret] = useState(0);
   const [open, setOpen] = useState(false);
@@ -196,16 +198,16 @@ export function FilterBar({ query, fields, range, error, onQuery }: Props) {
           </li>
         ))}
       </ul>
-      {error && <QueryProblem id={`${list}-error`} query={query} error={error} />}
+      {error && <QueryProblem id={`${list}-error`} query={query} error={error} begin={errorBegin} />}
     </div>
   );
 }
 
 // The query again, with the place that is wrong marked. Offsets count bytes of UTF-8.
-function QueryProblem({ id, query, error }: { id: string; query: string; error: ApiError }) {
+function QueryProblem({ id, query, error, begin }: { id: string; query: string; error: ApiError; begin: number }) {
   const bytes = new TextEncoder().encode(query);
   const decode = (from: number, to?: number) => new TextDecoder().decode(bytes.slice(from, to));
-  const offset = error.offset;
+  const offset = error.offset === undefined ? undefined : Math.min(Math.max(error.offset - begin, 0), bytes.length);
   const end = (offset ?? 0) + Math.max(error.length ?? 0, 1);
   return (
     <div id={id} className="problem" role="alert">
@@ -216,7 +218,7 @@ function QueryProblem({ id, query, error }: { id: string; query: string; error: 
           {decode(end)}
         </code>
       )}
-      <span>{error.message}</span>
+      <span>{sentence(error.message)}</span>
     </div>
   );
 }

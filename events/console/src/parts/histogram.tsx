@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import type { Histogram as Data } from "../api";
-import { formatCompact, formatCount, formatTime, wordText } from "../format";
+import { formatCompact, formatCount, formatCountOf, formatTime, wordText } from "../format";
 import { isDark } from "../theme";
 
 const stacks: [string, string][] = [
@@ -38,6 +38,7 @@ interface Props {
   loading: boolean;
   onStack: (field: string) => void;
   onZoom: (fromMs: number, toMs: number) => void;
+  onZoomOut?: () => void; // where the range is a chosen one
 }
 
 // uPlot draws lines on top of each other; sums from the bottom up make them a stack, drawn from the top down.
@@ -106,7 +107,7 @@ function makePlot(target: HTMLElement, data: Data, width: number, height: number
   return new uPlot(options, plotData(data), target);
 }
 
-export function Histogram({ data, stack, loading, onStack, onZoom }: Props) {
+export function Histogram({ data, stack, loading, onStack, onZoom, onZoomOut }: Props) {
   const target = useRef<HTMLDivElement>(null);
   const zoom = useRef(onZoom);
   zoom.current = onZoom;
@@ -145,7 +146,11 @@ export function Histogram({ data, stack, loading, onStack, onZoom }: Props) {
       <div className="bar">
         <strong className="count">{data ? formatCount(sum) : "…"}</strong>
         <span className="muted">
-          {at === null ? "final events" : formatTime(data!.first_bucket + at * data!.bucket_ms)}
+          {at === null
+            ? sum === 1
+              ? "final event"
+              : "final events"
+            : formatTime(data!.first_bucket + at * data!.bucket_ms)}
         </span>
         <ul className="legend" aria-label="Series">
           {data?.series.slice(0, 8).map((series, i) => (
@@ -155,6 +160,11 @@ export function Histogram({ data, stack, loading, onStack, onZoom }: Props) {
             </li>
           ))}
         </ul>
+        {onZoomOut && (
+          <button className="quiet" onClick={onZoomOut}>
+            Zoom out
+          </button>
+        )}
         <label className="stack">
           <span className="muted">Stack by</span>
           <select value={stack} onChange={(event) => onStack(event.target.value)}>
@@ -170,7 +180,7 @@ export function Histogram({ data, stack, loading, onStack, onZoom }: Props) {
         ref={target}
         className="plot"
         role="img"
-        aria-label={`Histogram of ${formatCount(sum)} events. Drag to zoom; the time range menu does the same.`}
+        aria-label={`Histogram of ${formatCountOf(sum, "event")}. Drag to zoom; the time range menu does the same.`}
       />
       {data?.partial && <p className="muted note">Counted in part only: the range is too large for this filter.</p>}
     </section>

@@ -1,13 +1,15 @@
 import { useMutation } from "@tanstack/react-query";
 import { FormEvent, useState } from "react";
 import { api, PolicySource, Pop } from "../api";
+import { Problem } from "./notes";
 
 // Asks the PoP what its policy, or the proposed change of it, would do with a flow.
 export function PolicyExplain({ pop, proposal }: { pop: Pop; proposal: PolicySource | null }) {
   const [flow, setFlow] = useState({ host: "", port: "443", process: "", user: "", layer: "" });
   const [proposed, setProposed] = useState(false);
   const explain = useMutation({
-    mutationFn: () => api.checkPolicy(pop.name, proposed && proposal ? proposal : undefined, {
+    mutationFn: () =>
+      api.checkPolicy(pop.name, proposed && proposal ? proposal : undefined, {
         ...flow,
         port: Number(flow.port) || 0,
       }),
@@ -55,13 +57,9 @@ export function PolicyExplain({ pop, proposal }: { pop: Pop; proposal: PolicySou
           </label>
         )}
       </form>
-      {explain.error && (
-        <p className="problem" role="alert">
-          {explain.error.message}
-        </p>
-      )}
+      <Problem error={explain.error} />
       {explain.data && (
-        <pre className="diff" tabIndex={0} aria-label="Explanation">
+        <pre className="diff" tabIndex={0} role="region" aria-label="Explanation">
           {explain.data.explanation}
         </pre>
       )}

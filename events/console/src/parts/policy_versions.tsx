@@ -1,7 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, Pop } from "../api";
-import { formatAgo } from "../format";
+import { Problem } from "./notes";
+import { Ago } from "./times";
 
 const shownMax = 8;
 
@@ -25,11 +26,7 @@ export function PolicyVersions({ pop, mayApply }: { pop: Pop; mayApply: boolean 
   return (
     <section className="card walk" aria-label="Versions">
       <h2>Versions</h2>
-      {(history.error ?? back.error) && (
-        <p className="problem" role="alert">
-          {(history.error ?? back.error)!.message}
-        </p>
-      )}
+      <Problem error={history.error ?? back.error} />
       <ol className="versions">
         {history.data?.versions.slice(0, shownMax).map((version) => (
           <li key={version.number}>
@@ -37,7 +34,7 @@ export function PolicyVersions({ pop, mayApply }: { pop: Pop; mayApply: boolean 
             <span>
               {version.reason || "as configured"}
               <small>
-                {version.actor || "the configuration"}, {formatAgo(version.time, now)}
+                {version.actor || "the configuration"}, <Ago ms={version.time} now={now} />
               </small>
             </span>
             {version.number === history.data.active ? (

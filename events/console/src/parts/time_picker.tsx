@@ -1,16 +1,29 @@
-import { FormEvent, useId, useRef } from "react";
+import { FormEvent, useId, useRef, useState } from "react";
 import { formatTime } from "../format";
 import { rangeOf, spans } from "../place";
+import { Menu } from "./menu";
 
 const local = (ms: number) => formatTime(ms).replace(" ", "T");
 
+// "Last 24 hours", or two times; the date stands once where both have the same.
+function labelOf(range: string): string {
+  const known = spans.find(([span]) => span === range);
+  if (known) return `Last ${known[1]}`;
+  const placed = rangeOf(range, Date.now());
+  if (placed.end_time === 0) return `Last ${range}`;
+  const from = formatTime(placed.start_time);
+  const to = formatTime(placed.end_time);
+  return `${from} – ${from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : to}`;
+}
+
 export function TimePicker({ range, onRange }: { range: string; onRange: (range: string) => void }) {
   const details = useRef<HTMLDetailsElement>(null);
+  const [problem, setProblem] = useState("");
   const id = useId();
-  const known = spans.find(([span]) => span === range);
   const placed = rangeOf(range, Date.now());
-  const label = known ? `Last ${known[1]}` : `${formatTime(placed.start_time)} – ${formatTime(placed.end_time)}`;
+  const label = labelOf(range);
   const choose = (next: string) => {
+    setProblem("");
     if (details.current) details.current.open = false;
     onRange(next);
   };
@@ -20,40 +33,35 @@ export function TimePicker({ range, onRange }: { range: string; onRange: (range:
     const from = new Date(String(form.get("from"))).getTime();
     const to = new Date(String(form.get("to"))).getTime();
     if (from < to) choose(`${from}-${to}`);
+    else setProblem("“From” has to be before “To”.");
   };
+  const time = (name: string, text: string, ms: number) => (
+    <>
+      <label htmlFor={`${id}-${name}`}>{text}</label>
+      <input id={`${id}-${name}`} name={name} type="datetime-local" step="1" required defaultValue={local(ms)} />
+    </>
+  );
   return (
-    <details className="menu" ref={details}>
-      <summary aria-label={`Time range: ${label}`}>{label}</summary>
-      <div className="panel">
-        <div className="spans" role="group" aria-label="Last">
-          {spans.map(([span, text]) => (
-            <button key={span} aria-pressed={span === range} onClick={() => choose(span)}>
-              {text}
-            </button>
-          ))}
-        </div>
-        <form onSubmit={submit} key={range}>
-          <label htmlFor={`${id}-from`}>From</label>
-          <input
-            id={`${id}-from`}
-            name="from"
-            type="datetime-local"
-            step="1"
-            defaultValue={local(placed.start_time)}
-          />
-          <label htmlFor={`${id}-to`}>To</label>
-          <input
-            id={`${id}-to`}
-            name="to"
-            type="datetime-local"
-            step="1"
-            defaultValue={local(placed.end_time || Date.now())}
-          />
-          <button className="primary" type="submit">
-            Show
+    <Menu label={label} name={`Time range: ${label}`} menu={details} panel="times">
+      <div className="spans" role="group" aria-label="Last">
+        {spans.map(([span, text]) => (
+          <button key={span} aria-pressed={span === range} onClick={() => choose(span)}>
+            {text}
           </button>
-        </form>
+        ))}
       </div>
-    </details>
+      <form onSubmit={submit} key={range}>
+        {time("from", "From", placed.start_time)}
+        {time("to", "To", placed.end_time || Date.now())}
+        {problem && (
+          <p className="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <button className="primary" type="submit">
+          Show
+        </button>
+      </form>
+    </Menu>
   );
 }

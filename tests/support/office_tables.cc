@@ -1,0 +1,98 @@
+#include "tests/support/office_tables.h"
+
+namespace sluice::support {
+
+const std::array<City, 3>& cities() {
+  static const std::array<City, 3> all{
+      City{"tokyo",
+           "pop-tokyo-1",
+           "JP",
+           9,
+           "10.20.",
+           {{"hana.sato@acme.test", "Engineering", mac, "chrome"},
+            {"kenji.mori@acme.test", "Engineering", linux_os, "firefox"},
+            {"yui.tanaka@acme.test", "Design", mac, "safari"},
+            {"ren.kobayashi@acme.test", "Sales", windows, "msedge.exe"},
+            {"aoi.nakamura@acme.test", "Finance", windows, "msedge.exe"},
+            {"sota.ito@acme.test", "Support", windows, "chrome.exe"}}},
+      City{"berlin",
+           "pop-berlin-1",
+           "DE",
+           1,
+           "10.30.",
+           {{"lena.fischer@acme.test", "Finance", windows, "msedge.exe"},
+            {"jonas.weber@acme.test", "Engineering", linux_os, "firefox"},
+            {"mia.schulz@acme.test", "Legal", windows, "msedge.exe"},
+            {"paul.wagner@acme.test", "Sales", mac, "chrome"},
+            {"clara.hoffmann@acme.test", "Marketing", mac, "safari"},
+            {"felix.koch@acme.test", "Engineering", windows, "chrome.exe"},
+            {"nora.brandt@acme.test", "People", windows, "msedge.exe"}}},
+      City{"boston",
+           "pop-boston-1",
+           "US",
+           -5,
+           "10.40.",
+           {{"maya.johnson@acme.test", "Sales", windows, "chrome.exe"},
+            {"liam.oconnor@acme.test", "Engineering", mac, "chrome"},
+            {"ava.martinez@acme.test", "Marketing", mac, "safari"},
+            {"noah.kim@acme.test", "Engineering", linux_os, "firefox"},
+            {"zoe.baker@acme.test", "Support", windows, "msedge.exe"}}},
+  };
+  return all;
+}
+
+const std::vector<App>& apps() {
+  using enum Treatment;
+  static const std::vector<App> all{
+      {"Microsoft 365", "Collaboration", "Business", "office365.com", "outlook.office365.com substrate.office365.com",
+       "outlook.exe", kAllow, "Default", 120, 40, "IE"},
+      {"Microsoft Teams", "Collaboration", "Business", "microsoft.com", "teams.microsoft.com", "ms-teams.exe", kPinned,
+       "Teams", 60, 300, "IE"},
+      {"Slack", "Collaboration", "Business", "slack.com", "wss-primary.slack.com edgeapi.slack.com", nullptr, kAllow,
+       "Default", 85, 30, "US"},
+      {"Zoom", "Conferencing", "Business", "zoom.us", "us05web.zoom.us zoomff128.zoom.us", "zoom.exe", kPinned, "Zoom",
+       45, 24'000, "US"},
+      {"OneDrive", "Cloud Storage", "Cloud Storage", "onedrive.com", "api.onedrive.com skyapi.onedrive.com",
+       "onedrive.exe", kPinned, "OneDrive", 55, 900, "IE"},
+      {"Dropbox", "Cloud Storage", "Cloud Storage", "dropbox.com", "client.dropbox.com api.dropbox.com", "dropbox.exe",
+       kPinned, "Dropbox", 40, 1'400, "US"},
+      {"GitHub", "Development", "Technology", "github.com", "github.com api.github.com", nullptr, kAllow, "Default", 75,
+       120, "US"},
+      {"Jira", "Project Management", "Business", "atlassian.net", "acme.atlassian.net", nullptr, kAllow, "Default", 60,
+       180, "US"},
+      {"Salesforce", "CRM", "Business", "salesforce.com", "acme.my.salesforce.com", nullptr, kAllow, "Default", 40, 220,
+       "US"},
+      {"Google Search", "Search", "Search Engines", "google.com", "www.google.com", nullptr, kAllow, "Default", 70, 90,
+       "US"},
+      {"Google Drive", "Cloud Storage", "Cloud Storage", "google.com", "drive.google.com", nullptr, kAlert,
+       "Watch uploads to private storage", 16, 350, "US"},
+      {"ChatGPT", "Generative AI", "Generative AI", "chatgpt.com", "chatgpt.com", nullptr, kAlert,
+       "Watch AI assistants", 24, 160, "US"},
+      {"YouTube", "Media", "Streaming Media", "youtube.com", "www.youtube.com", nullptr, kAllow, "Default", 18, 9'000,
+       "US"},
+      {"", "", "News", "heise.de", "www.heise.de", nullptr, kAllow, "Default", 20, 700, "DE"},
+      {"", "", "News", "asahi.com", "www.asahi.com", nullptr, kAllow, "Default", 16, 600, "JP"},
+      {"", "", "Reference", "wikipedia.org", "en.wikipedia.org", nullptr, kAllow, "Default", 22, 150, "NL"},
+      {"", "", "Banking", "commerzbank.de", "kunden.commerzbank.de", nullptr, kDoNotDecrypt, "Do not decrypt banking",
+       14, 260, "DE"},
+      {"", "", "Health", "charite.de", "termin.charite.de", nullptr, kDoNotDecrypt, "Do not decrypt health", 6, 140,
+       "DE"},
+      {"Windows Update", "Operating System", "Technology", "windowsupdate.com", "download.windowsupdate.com",
+       "svchost.exe", kDomain, "Updates of systems", 18, 14'000, "US"},
+      {"", "", "Private Networks", "", "10.0.8.15", nullptr, kPrivate, "Private addresses", 10, 20, ""},
+      {"Signal", "Messaging", "Messaging", "signal.org", "chat.signal.org", "signal.exe", kLearned,
+       "Learned: signal.org", 8, 15, "US"},
+      {"WeTransfer", "File Sharing", "File Sharing", "wetransfer.com", "wetransfer.com", nullptr, kBlock,
+       "Block file sharing", 9, 0, "NL"},
+      {"", "", "Gambling", "bet-now.example", "play.bet-now.example", nullptr, kBlock, "Block gambling", 6, 0, "MT"},
+      {"", "", "Malware", "invoice-portal.example", "cdn.invoice-portal.example", nullptr, kBlock, "Block threats", 5,
+       0, "NL"},
+      {"Mega", "Cloud Storage", "Cloud Storage", "mega.nz", "g.api.mega.nz", "megasync.exe", kBlock,
+       "Block private cloud storage", 10, 0, "LU"},
+      {"", "", "Technology", "legacy-partner.example", "edi.legacy-partner.example", nullptr, kUnreachable, "Default",
+       4, 0, "FR"},
+  };
+  return all;
+}
+
+}  // namespace sluice::support
