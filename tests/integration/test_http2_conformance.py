@@ -61,7 +61,7 @@ def rows(block, also=()):
         ("5.1", "DATA after the end", whole + frame(DATA, 0, 1, b"x"), EITHER, STREAM_CLOSED),
         ("5.1", "HEADERS after the end", whole + whole, EITHER, STREAM_CLOSED),
         ("5.1", "HEADERS after a reset", opened + reset + whole, EITHER, STREAM_CLOSED),
-        # It ought to be STREAM_CLOSED, but nghttp2 shows nobody content of streams that are gone.
+        # It may be a connection error, too; nghttp2 shows nobody content of streams that are gone.
         ("5.1", "DATA after a reset", opened + reset + frame(DATA, 0, 1, b"x"), GOES_ON, None),
         ("5.1", "CONTINUATION after a reset", opened + reset + frame(CONTINUATION, 4, 1, block), CONNECTION, PROTOCOL),
         *[("5.1", f"{name} after {after}", before + late, GOES_ON, None)
