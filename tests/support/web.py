@@ -26,7 +26,8 @@ class WebStore(stack.Store):
 
     def start(self):
         super().start()
-        self.url = "http://%s:%d" % self.program.listener("http")
+        scheme = "https" if self.settings["http"].get("tls") else "http"
+        self.url = f"{scheme}://%s:%d" % self.program.listener(scheme)
         return self
 
     def token(self, *scopes, name="test"):
