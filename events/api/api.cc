@@ -188,7 +188,7 @@ HttpResponse Api::tail(const HttpRequest& request, const Caller& caller) {
   response.headers.emplace_back("X-Accel-Buffering", "no");  // a proxy between must not collect it
   response.lasting = true;
   response.stream = std::make_unique<TailStream>(
-      store_, tail_lines_, TailSettings{query::whole_filter(*read), message.from_offset(), message.include_open()},
+      store_, tail_texts_, TailSettings{query::whole_filter(*read), message.from_offset(), message.include_open()},
       stopping_);
   return response;
 }

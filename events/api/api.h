@@ -15,6 +15,7 @@
 #include "events/api/pops.h"
 #include "events/api/tail_lines.h"
 #include "events/query/query_api.h"
+#include "events/query/tail_texts.h"
 #include "events/query/tokens.h"
 #include "events/store/event_store.h"
 #include "events/store/registry.h"
@@ -95,6 +96,8 @@ class Api {
   Collector collector_;
   Exports exports_;
   TailLines tail_lines_;
+  query::TailTexts tail_texts_{
+      [this](std::string& out, const store::SharedRecord& record) { tail_lines_.append(out, record); }};
   std::atomic<bool> stopping_ = false;
 };
 

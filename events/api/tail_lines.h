@@ -1,6 +1,6 @@
 #pragma once
-// TailLines: what live tails write of a record, made once for all of them: many watch the same, and JSON costs more
-// than all else that is done for a viewer.
+// TailLines: what live tails write of a record, made once for all of them, whatever else they want to see: JSON costs
+// more than all else that is done for a viewer.
 #include <deque>
 #include <mutex>
 #include <string>

@@ -5,14 +5,15 @@
 #include <utility>
 
 #include "events/api/limits.h"
+#include "events/api/tail_lines.h"
 
 namespace sluice::api {
 
 using Clock = std::chrono::steady_clock;
 
-TailStream::TailStream(store::EventStore& store, TailLines& lines, TailSettings settings,
+TailStream::TailStream(store::EventStore& store, query::TailTexts& texts, TailSettings settings,
                        const std::atomic<bool>& stopping)
-    : store_(store), lines_(lines), settings_(std::move(settings)), stopping_(stopping) {
+    : store_(store), texts_(texts), audience_(std::move(settings.filter), settings.include_open), stopping_(stopping) {
   subscription_ = store_.subscribe(tail_queue_records_max, [bell = bell_] {
     {
       const std::lock_guard lock(bell->mutex);
@@ -21,7 +22,7 @@ TailStream::TailStream(store::EventStore& store, TailLines& lines, TailSettings 
     bell->rung.notify_one();
   });
   live_from_ = subscription_->start_offset();
-  offset_ = settings_.from_offset == 0 ? live_from_ : std::min(settings_.from_offset, live_from_);
+  offset_ = settings.from_offset == 0 ? live_from_ : std::min(settings.from_offset, live_from_);
 }
 
 TailStream::~TailStream() = default;
@@ -41,8 +42,7 @@ bool TailStream::next(const Write& write) {
       bell_->rung.wait_for(lock, tail_wait, [this] { return bell_->ringing; });
       bell_->ringing = false;
     }
-    take_live(out);
-    if (!out.empty()) fed_ = Clock::now();
+    if (!take_live(write)) return false;
   }
   const auto now = Clock::now();
   if (out.empty() && now - spoke_ >= tail_heartbeat) {
@@ -59,22 +59,26 @@ bool TailStream::catch_up(std::string& out) {
   auto page = store_.read(offset_, tail_read_records);
   if (!page.ok()) return false;
   for (const auto& stored : page->records) {
-    if (stored.offset() <= live_from_ && store::matches(settings_.filter, stored.record())) append_line(out, stored);
+    if (stored.offset() <= live_from_ && audience_.wants(stored)) append_line(out, stored);
   }
   const bool stuck = page->next_offset <= offset_;
   offset_ = stuck || page->caught_up ? live_from_ : std::min(page->next_offset, live_from_);
   return true;
 }
 
-void TailStream::take_live(std::string& out) {
+bool TailStream::take_live(const Write& write) {
   const auto update = subscription_->poll();
-  for (const auto& record : update.records) {
-    const bool wanted = record->offset() == 0 ? settings_.include_open : record->offset() > offset_;
-    if (wanted && store::matches(settings_.filter, record->record())) lines_.append(out, record);
+  if (update.skipped > 0 && !write("event: skipped\ndata: " + std::to_string(update.skipped) + "\n\n")) return false;
+  for (const auto& piece : update.pieces) {
+    const query::TailTextList texts = texts_.of(piece, audience_);
+    for (const query::TailText& text : *texts) {
+      if (!write(text.bytes)) return false;
+      fed_ = spoke_ = Clock::now();
+    }
   }
-  if (update.skipped > 0) out += "event: skipped\ndata: " + std::to_string(update.skipped) + "\n\n";
   offset_ = std::max(offset_, update.next_offset);
   ended_ = update.ended;
+  return true;
 }
 
 }  // namespace sluice::api

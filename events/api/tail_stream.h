@@ -11,7 +11,7 @@
 #include <string>
 
 #include "events/api/http.h"
-#include "events/api/tail_lines.h"
+#include "events/query/tail_texts.h"
 #include "events/store/event_store.h"
 #include "events/store/filter.h"
 
@@ -23,10 +23,11 @@ struct TailSettings {
   bool include_open = false;
 };
 
-// Lives on one connection's thread. Borrows the store, the lines and the flag that ends all tails.
+// Lives on one connection's thread. Borrows the store, the texts and the flag that ends all tails.
 class TailStream : public Stream {
  public:
-  TailStream(store::EventStore& store, TailLines& lines, TailSettings settings, const std::atomic<bool>& stopping);
+  TailStream(store::EventStore& store, query::TailTexts& texts, TailSettings settings,
+             const std::atomic<bool>& stopping);
   ~TailStream() override;
   bool next(const Write& write) override;
 
@@ -38,11 +39,11 @@ class TailStream : public Stream {
     bool ringing = false;
   };
   bool catch_up(std::string& out);
-  void take_live(std::string& out);
+  bool take_live(const Write& write);
 
   store::EventStore& store_;
-  TailLines& lines_;
-  const TailSettings settings_;
+  query::TailTexts& texts_;
+  const query::TailAudience audience_;
   const std::atomic<bool>& stopping_;
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
   std::unique_ptr<store::Subscription> subscription_;

@@ -46,8 +46,11 @@ constexpr size_t tails_max = 64;
 constexpr size_t tail_threads = 2;
 // Records that wait for one slow reader of Tail before it misses some.
 constexpr uint32_t tail_queue_records_max = 10'000;
-// Records of one Tail answer, so that a message stays far below 4 MiB.
+// Records of one Tail answer, and the bytes behind which another begins, so that a message stays far below 4 MiB.
 constexpr size_t tail_records_per_answer_max = 500;
+constexpr size_t tail_text_bytes = 1u << 20;
+// Records of commits whose texts are kept for other tails: more than a slow one may lag behind.
+constexpr size_t tail_texts_records_max = 20'000;
 // Records read at once while a Tail catches up from an old offset.
 constexpr uint32_t tail_catch_up_records = 1'000;
 }  // namespace sluice::query

@@ -60,7 +60,7 @@ Status busy() {
 }
 
 // Answers queries. Calls come on gRPC's threads; whatever may wait for the store is posted to the pools.
-class QueryService : public v1::Query::CallbackService {
+class QueryService : public v1::Query::WithRawCallbackMethod_Tail<v1::Query::CallbackService> {
  public:
   QueryService(store::EventStore& store, store::Registry* registry) : store_(store), api_(store) {
     if (registry != nullptr) tokens_api_.emplace(*registry);
@@ -106,15 +106,20 @@ class QueryService : public v1::Query::CallbackService {
     return with_tokens(context, [=, this] { return finished(tokens_api_->revoke(request->id()), *response); });
   }
 
-  grpc::ServerWriteReactor<v1::TailResponse>* Tail(CallbackServerContext*, const v1::TailRequest* request) override {
-    auto read = read_request(request->query(), request->view(), base::epoch_ms(base::wall_now()));
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Tail(CallbackServerContext*, const grpc::ByteBuffer* bytes) override {
+    v1::TailRequest request;
+    grpc::ByteBuffer copy(*bytes);  // of references
+    if (!grpc::SerializationTraits<v1::TailRequest>::Deserialize(&copy, &request).ok()) {
+      return refuse_tail({StatusCode::INVALID_ARGUMENT, "the request is not a TailRequest"});
+    }
+    auto read = read_request(request.query(), request.view(), base::epoch_ms(base::wall_now()));
     if (!read.ok()) return refuse_tail(invalid(read.error()));
     if (tails_running_.fetch_add(1) >= tails_max) {
       tails_running_.fetch_sub(1);
       return refuse_tail({StatusCode::RESOURCE_EXHAUSTED, "too many readers follow the events already"});
     }
-    TailOptions options{whole_filter(*read), request->from_offset(), request->include_open()};
-    return start_tail(store_, tails_, std::move(options), [this] { tails_running_.fetch_sub(1); });
+    TailOptions options{whole_filter(*read), request.from_offset(), request.include_open()};
+    return start_tail(store_, tail_texts_, tails_, std::move(options), [this] { tails_running_.fetch_sub(1); });
   }
 
  private:
@@ -136,6 +141,7 @@ class QueryService : public v1::Query::CallbackService {
   store::EventStore& store_;
   QueryApi api_;
   std::optional<Tokens> tokens_api_;
+  TailTexts tail_texts_{append_tail_record};
   std::atomic<size_t> tails_running_ = 0;
   WorkerPool searches_{searches_running_max, searches_waiting_max};
   WorkerPool tails_{tail_threads, tails_max};  // every Tail has at most one job waiting

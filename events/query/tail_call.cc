@@ -1,10 +1,15 @@
 #include "events/query/tail_call.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include <algorithm>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "events/query/limits.h"
 #include "proxy/base/assert.h"
@@ -12,9 +17,11 @@
 namespace sluice::query {
 
 namespace v1 = events::v1;
+using google::protobuf::internal::WireFormatLite;
 using grpc::Status;
 using grpc::StatusCode;
 using store::SharedRecord;
+using Reactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
 
 namespace {
 
@@ -86,14 +93,18 @@ class Turn {
 };
 
 // One Tail. step() is the only function that touches the fields without `mutex_`, one at a time in the pool.
-class TailCall : public grpc::ServerWriteReactor<v1::TailResponse> {
+class TailCall : public Reactor {
  public:
-  TailCall(store::EventStore& store, WorkerPool& pool, TailOptions options, std::function<void()> ended)
-      : store_(store), options_(std::move(options)), ended_(std::move(ended)) {
+  TailCall(store::EventStore& store, TailTexts& texts, WorkerPool& pool, TailOptions options,
+           std::function<void()> ended)
+      : store_(store),
+        texts_(texts),
+        audience_(std::move(options.filter), options.include_open),
+        ended_(std::move(ended)) {
     turn_ = std::make_shared<Turn>(pool, [this] { step(); });
     subscription_ = store_.subscribe(tail_queue_records_max, [turn = turn_] { Turn::wake(turn); });
     live_from_ = subscription_->start_offset();
-    offset_ = options_.from_offset == 0 ? live_from_ : std::min(options_.from_offset, live_from_);
+    offset_ = options.from_offset == 0 ? live_from_ : std::min(options.from_offset, live_from_);
     sent_ = offset_;
     Turn::begin(turn_);
   }
@@ -126,9 +137,7 @@ class TailCall : public grpc::ServerWriteReactor<v1::TailResponse> {
       if (cancelled_) broken_ = Status(StatusCode::CANCELLED, "the reader went away");
     }
     if (broken_.ok() && waiting_.empty()) gather();
-    response_.Clear();
-    const size_t count = std::min(waiting_.size(), tail_records_per_answer_max);
-    if (broken_.ok() && (count > 0 || skipped_ > 0 || !greeted_)) return write(count);
+    if (broken_.ok() && (!waiting_.empty() || skipped_ > 0 || !greeted_)) return write();
     if (broken_.ok() && !ended_by_store_) return;
     const Status status = broken_.ok() ? Status(StatusCode::UNAVAILABLE, "the event store is closing") : broken_;
     subscription_.reset();
@@ -137,15 +146,24 @@ class TailCall : public grpc::ServerWriteReactor<v1::TailResponse> {
     Finish(status);
   }
 
-  void write(size_t count) {
-    for (; response_.records_size() < static_cast<int>(count); waiting_.pop_front()) {
-      *response_.add_records() = *waiting_.front();
+  void write() {
+    std::vector<grpc::Slice> slices;
+    uint64_t last = 0;
+    if (!waiting_.empty()) {
+      const Waiting& next = waiting_.front();
+      const TailText& text = next.texts->at(next.at);
+      slices.push_back(slice_of(next.texts, text.bytes));
+      last = text.last_offset;
+      waiting_.pop_front();
     }
     greeted_ = true;
-    response_.set_skipped(std::exchange(skipped_, 0));
     // With more of this batch to come, resuming must not jump over what is still to be sent.
-    response_.set_next_offset(waiting_.empty() ? offset_ : sent_offset());
-    sent_ = response_.next_offset();
+    sent_ = waiting_.empty() ? offset_ : std::max(sent_, last);
+    v1::TailResponse own;  // behind the records: a message is the sum of its fields, in any order
+    own.set_skipped(std::exchange(skipped_, 0));
+    own.set_next_offset(sent_);
+    slices.emplace_back(own.SerializeAsString());
+    response_ = grpc::ByteBuffer(slices.data(), slices.size());
     {
       const std::lock_guard lock(mutex_);
       writing_ = true;
@@ -153,20 +171,21 @@ class TailCall : public grpc::ServerWriteReactor<v1::TailResponse> {
     StartWrite(&response_);
   }
 
-  // The highest final offset up to which everything that matches was sent.
-  uint64_t sent_offset() const {
-    uint64_t offset = sent_;
-    for (const v1::StoredRecord& record : response_.records()) offset = std::max(offset, record.offset());
-    return offset;
+  // Shares the bytes for as long as gRPC needs them.
+  static grpc::Slice slice_of(const TailTextList& owner, const std::string& bytes) {
+    auto* held = new TailTextList(owner);
+    return {const_cast<char*>(bytes.data()), bytes.size(), [](void* list) { delete static_cast<TailTextList*>(list); },
+            held};
+  }
+
+  void wait_for(const TailTextList& texts) {
+    for (size_t at = 0; at < texts->size(); ++at) waiting_.push_back({texts, at});
   }
 
   void gather() {
     if (offset_ < live_from_) return catch_up();
-    store::Subscription::Update update = subscription_->poll();
-    for (SharedRecord& record : update.records) {
-      const bool wanted = record->offset() == 0 ? options_.include_open : record->offset() > offset_;
-      if (wanted && store::matches(options_.filter, record->record())) waiting_.push_back(std::move(record));
-    }
+    const store::Subscription::Update update = subscription_->poll();
+    for (const store::Subscription::Piece& piece : update.pieces) wait_for(texts_.of(piece, audience_));
     skipped_ += update.skipped;
     offset_ = std::max(offset_, update.next_offset);
     ended_by_store_ = update.ended;
@@ -178,36 +197,43 @@ class TailCall : public grpc::ServerWriteReactor<v1::TailResponse> {
       broken_ = Status(StatusCode::UNAVAILABLE, page.error().message);
       return;
     }
+    std::vector<SharedRecord> records;
     for (v1::StoredRecord& record : page->records) {
-      if (record.offset() > live_from_ || !store::matches(options_.filter, record.record())) continue;
-      waiting_.push_back(std::make_shared<const v1::StoredRecord>(std::move(record)));
+      if (record.offset() > live_from_ || !audience_.wants(record)) continue;
+      records.push_back(std::make_shared<const v1::StoredRecord>(std::move(record)));
     }
+    wait_for(texts_.of(records));
     const bool stuck = page->next_offset <= offset_;
     offset_ = stuck || page->caught_up ? live_from_ : std::min(page->next_offset, live_from_);
     Turn::wake(turn_);
   }
 
+  struct Waiting {
+    TailTextList texts;
+    size_t at = 0;
+  };
   store::EventStore& store_;
-  const TailOptions options_;
+  TailTexts& texts_;
+  const TailAudience audience_;
   const std::function<void()> ended_;
   std::shared_ptr<Turn> turn_;
   std::unique_ptr<store::Subscription> subscription_;
   uint64_t live_from_ = 0;  // finals after this one come by subscription
   uint64_t offset_ = 0;     // everything up to here was gathered
   uint64_t sent_ = 0;       // what the last answer told the caller to resume from
-  std::deque<SharedRecord> waiting_;
+  std::deque<Waiting> waiting_;
   uint64_t skipped_ = 0;
   bool greeted_ = false;  // the first answer goes out at once: it tells the caller where the stream stands
   bool ended_by_store_ = false;
   Status broken_;
-  v1::TailResponse response_;  // gRPC's while writing_
+  grpc::ByteBuffer response_;  // gRPC's while writing_
 
   std::mutex mutex_;
   bool writing_ = false;
   bool cancelled_ = false;
 };
 
-class RefusedTail : public grpc::ServerWriteReactor<v1::TailResponse> {
+class RefusedTail : public Reactor {
  public:
   explicit RefusedTail(const Status& status) { Finish(status); }
 
@@ -217,13 +243,21 @@ class RefusedTail : public grpc::ServerWriteReactor<v1::TailResponse> {
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::TailResponse>* start_tail(store::EventStore& store, WorkerPool& pool, TailOptions options,
-                                                       std::function<void()> ended) {
-  return new TailCall(store, pool, std::move(options), std::move(ended));
+Reactor* start_tail(store::EventStore& store, TailTexts& texts, WorkerPool& pool, TailOptions options,
+                    std::function<void()> ended) {
+  return new TailCall(store, texts, pool, std::move(options), std::move(ended));
 }
 
-grpc::ServerWriteReactor<v1::TailResponse>* refuse_tail(Status status) {
+Reactor* refuse_tail(Status status) {
   return new RefusedTail(status);
+}
+
+void append_tail_record(std::string& out, const SharedRecord& record) {
+  google::protobuf::io::StringOutputStream stream(&out);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  WireFormatLite::WriteTag(v1::TailResponse::kRecordsFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED, &coded);
+  coded.WriteVarint32(static_cast<uint32_t>(record->ByteSizeLong()));
+  record->SerializeToCodedStream(&coded);
 }
 
 }  // namespace sluice::query

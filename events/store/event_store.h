@@ -129,8 +129,15 @@ using SharedRecord = std::shared_ptr<const v1::StoredRecord>;
 // time.
 class Subscription {
  public:
+  // Records of one commit, shared by all subscriptions. Those before `first` were lost to this one.
+  struct Piece {
+    std::shared_ptr<const std::vector<SharedRecord>> records;
+    size_t first = 0;
+  };
   struct Update {
-    std::vector<SharedRecord> records;
+    std::vector<Piece> pieces;
+    // All records of all pieces.
+    std::vector<SharedRecord> records() const;
     uint64_t next_offset = 0;  // everything up to here was delivered or counted in `skipped`
     uint64_t skipped = 0;      // records lost to this slow reader since the last poll
     bool ended = false;        // the store is closing

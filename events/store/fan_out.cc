@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <utility>
 
 namespace sluice::store {
@@ -20,15 +21,15 @@ class FanOut::Queue {
       wake = !pending_;
       pending_ = true;
       next_offset_ = next_offset;
-      if (!records->empty()) parts_.push_back({records, 0});
+      if (!records->empty()) pieces_.push_back({records, 0});
       records_ += records->size();
       while (records_ > records_max_) {  // the newest are worth most to someone who watches
-        Part& oldest = parts_.front();
+        Subscription::Piece& oldest = pieces_.front();
         const size_t dropped = std::min(records_ - records_max_, oldest.records->size() - oldest.first);
         oldest.first += dropped;
         records_ -= dropped;
         skipped_ += dropped;
-        if (oldest.first == oldest.records->size()) parts_.pop_front();
+        if (oldest.first == oldest.records->size()) pieces_.pop_front();
       }
     }
     if (wake && ready_) ready_();
@@ -44,33 +45,23 @@ class FanOut::Queue {
 
   Subscription::Update take() {
     Subscription::Update update;
-    std::deque<Part> parts;
-    {
-      const std::lock_guard lock(mutex_);
-      parts.swap(parts_);
-      records_ = 0;
-      update.next_offset = next_offset_;
-      update.skipped = std::exchange(skipped_, 0);
-      update.ended = ended_;
-      pending_ = false;
-    }
-    for (const Part& part : parts) {
-      const auto first = part.records->begin() + static_cast<ptrdiff_t>(part.first);
-      update.records.insert(update.records.end(), first, part.records->end());
-    }
+    const std::lock_guard lock(mutex_);
+    update.pieces.assign(std::make_move_iterator(pieces_.begin()), std::make_move_iterator(pieces_.end()));
+    pieces_.clear();
+    records_ = 0;
+    update.next_offset = next_offset_;
+    update.skipped = std::exchange(skipped_, 0);
+    update.ended = ended_;
+    pending_ = false;
     return update;
   }
 
  private:
-  struct Part {
-    std::shared_ptr<const std::vector<SharedRecord>> records;
-    size_t first;  // those before were dropped
-  };
   const uint32_t records_max_;
   const std::function<void()> ready_;
   std::mutex mutex_;
-  std::deque<Part> parts_;
-  size_t records_ = 0;  // in all parts
+  std::deque<Subscription::Piece> pieces_;
+  size_t records_ = 0;  // in all pieces
   uint64_t next_offset_;
   uint64_t skipped_ = 0;
   bool pending_ = false;

@@ -58,6 +58,7 @@ base::Status SqliteStore::start() {
     return base::Error{directory + ": another process uses this store"};
   }
   if (base::Status status = recover(); !status.ok()) return status;
+  fan_out_.publish([] { return std::vector<SharedRecord>(); }, view_.published());  // where subscriptions begin
   writer_ = std::thread([this] { run_writer(); });
   return base::Unit{};
 }

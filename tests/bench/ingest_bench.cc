@@ -69,6 +69,15 @@ struct Options {
   bool search_only = false;
 };
 
+// So that there is something to alert of: one of twenty rules refuses the flow, or lets it through with a notice.
+void block(events::v1::PageEvent& event, uint64_t number) {
+  event.set_bypass_traffic(false);
+  event.clear_bypass_reason_code();
+  event.set_action(number % 3 == 0 ? events::v1::VERDICT_ALERT : events::v1::VERDICT_BLOCK);
+  event.set_policy("rule " + std::to_string(number % 20));
+  event.set_policy_kind(events::v1::POLICY_KIND_REALTIME);
+}
+
 void measure_ingest(store::EventStore& store, const Options& options) {
   constexpr uint64_t producer_id = 0xbe7c4;
   constexpr uint64_t seed = 42;
@@ -91,6 +100,7 @@ void measure_ingest(store::EventStore& store, const Options& options) {
       for (uint64_t i = 0; i < options.batch; ++i, ++done) {
         const double share = static_cast<double>(done) / static_cast<double>(options.events);
         records.push_back(source.next(now - span + static_cast<int64_t>(share * static_cast<double>(span))));
+        if (done % 12 == 0) block(*records.back().mutable_page_event(), done);
         raw_bytes += records.back().ByteSizeLong();
       }
       requests.push_back(support::wire_batch(first, records, true));
@@ -118,6 +128,9 @@ void measure_ingest(store::EventStore& store, const Options& options) {
   std::printf("bytes per event: record %.0f, wire %.0f, stored %.0f\n", static_cast<double>(raw_bytes) / n,
               static_cast<double>(wire_bytes) / n,
               static_cast<double>(stats->disk_bytes()) / static_cast<double>(stats->final_events()));
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  std::printf("memory: at most %ld MB, batches that were made in advance included\n", usage.ru_maxrss >> 10);
 }
 
 void time_search(store::EventStore& store, const char* name, const store::Filter* filter) {

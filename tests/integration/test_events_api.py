@@ -12,7 +12,7 @@ import threading
 import unittest
 import urllib.parse
 
-from tests.support import events_feed, wait, web
+from tests.support import certificates, events_feed, programs, stack, wait, web
 
 COUNT = 3000
 V1 = "/api/sluice/v1"
@@ -186,6 +186,42 @@ class Guarding(WebCase):
         self.assertEqual(done.stdout.split(), ["200"] * 60, done.stderr)
 
 
+class OverTls(WebCase):
+    count = 10
+
+    @classmethod
+    def setUpClass(cls):
+        cls.authority = certificates.Authority(tempfile.mkdtemp(prefix="sluice-web-ca-"))
+        cls.addClassCleanup(shutil.rmtree, cls.authority.directory, ignore_errors=True)
+        certificate, key = cls.authority.issue("127.0.0.1")
+        cls.settings = {"http": {"tls": {"certificate": str(certificate), "key": str(key)}}}
+        super().setUpClass()
+
+    def test_curl_trusts_the_certificate_and_nothing_answers_in_clear(self):
+        host, port = self.store.program.listener("https")
+        command = ["curl", "-sS", "--cacert", str(self.authority.certificate),
+                   "-H", f"Authorization: Bearer {self.token}"]
+        target = f"{host}:{port}{V1}/events/search?page_size=3"
+        done = subprocess.run([*command, "https://" + target], capture_output=True, text=True, timeout=60)
+        self.assertEqual(len(json.loads(done.stdout)["records"]), 3, done.stderr)
+        tail = subprocess.run([*command, "-N", "--max-time", "2", f"https://{host}:{port}{V1}/events/tail"],
+                              capture_output=True, text=True, timeout=60)
+        self.assertIn("event: position", tail.stdout)
+        clear = subprocess.run([*command, "http://" + target], capture_output=True, timeout=60)
+        self.assertNotEqual(clear.returncode, 0)
+        old = subprocess.run([*command, "--tls-max", "1.1", "https://" + target], capture_output=True, timeout=60)
+        self.assertNotEqual(old.returncode, 0)
+
+    def test_another_address_than_loopback_needs_tls(self):
+        configuration = self.directory / "open.yaml"
+        settings = {**self.store.settings, "http": {"address": "0.0.0.0:8447"}}
+        stack.write_configuration(configuration, settings)
+        done = programs.run([programs.BIN / "sluice-events", "--config", configuration, "--check"], self.directory)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("http.address", done.stderr)
+        self.assertIn("tls", done.stderr)
+
+
 class WithoutTokens(WebCase):
     tokens = "optional"
     count = 20
@@ -238,6 +274,23 @@ class Tail(WebCase):
         events_feed.feed(self.store, 20, producer=78)
         self.follow(take(60), place, query="host exists")
         self.assertEqual(len(set(seen)), 60)
+
+    def test_a_reader_of_a_store_that_was_restarted_misses_nothing(self):
+        events_feed.feed(self.store, 20, producer=90)
+        place = self.follow(lambda block: block.get("event") == "position")
+        events_feed.feed(self.store, 15, producer=91)  # while the reader is away, and so is the store
+        self.store.program.stop()
+        self.store.settings["http"]["address"] = self.store.url.removeprefix("http://")
+        self.store.start()
+        type(self).addClassCleanup(self.store.program.stop)
+        seen = []
+
+        def handler(block):
+            if "event" not in block:
+                seen.append(json.loads(block["data"])["_id"])
+            return len(seen) >= 15
+        self.follow(handler, place, query="host exists")
+        self.assertEqual(len(set(seen)), 15)
 
     def test_live_events_arrive_while_others_are_read(self):
         seen = threading.Event()

@@ -39,6 +39,18 @@ class Iterator(WebCase):
         self.assertEqual(self.page("resend", "siem")["result"], fresh)
         self.assertEqual(self.page("next", "siem")["result"], [])
 
+    def test_what_is_too_much_to_download_is_made_as_a_file(self):
+        v1 = "/api/sluice/v1"
+        refused = self.ask(v1 + "/events/export", 413, format="csv").json()["error"]
+        self.assertEqual(refused["code"], "too_many_records")
+        few = self.ask(v1 + "/events/export", format="ndjson", query="action eq alert").body
+        self.assertGreaterEqual(len(few.splitlines()), COUNT // 13)
+        job = self.ask(v1 + "/exports", 202, method="POST", body={"format": "ndjson", "query": "host exists"}).json()
+        wait.until(lambda: self.ask(f"{v1}/exports/{job['id']}").json()["state"] == "done", "the file")
+        lines = self.ask(f"{v1}/export-files/{job['id']}").body.splitlines()
+        self.assertGreaterEqual(len(lines), COUNT)
+        self.assertEqual(len(set(lines)), len(lines))
+
     def test_begin_at_a_time_and_at_the_end(self):
         since = int(time.time()) - 600
         events = self.page(str(since), "by-time")["result"]

@@ -2,9 +2,12 @@
 import csv
 import io
 import json
+import os
 import pathlib
+import pty
 import shutil
 import socket
+import subprocess
 import tempfile
 import unittest
 
@@ -67,6 +70,33 @@ class Export(StoreCase):
         wrong = self.store.ctl("events", "export", "hots eq x", "--format", "csv")
         self.assertEqual(wrong.returncode, 2)
         self.assertIn("^", wrong.stderr)
+
+    def test_a_person_who_waits_sees_progress_and_a_script_does_not(self):
+        master, terminal = pty.openpty()
+        try:
+            command = [programs.BIN / "sluicectl", "--server", f"unix:{self.store.socket}"]
+            done = subprocess.run([*command, "events", "export", "--format", "ndjson"], stdout=subprocess.PIPE,
+                                  stderr=terminal, timeout=60)
+            os.close(terminal)
+            shown = os.read(master, 65536).decode()
+        finally:
+            os.close(master)
+        self.assertEqual((done.returncode, len(done.stdout.splitlines())), (0, COUNT + 1))
+        self.assertRegex(shown, r"[\d.,k]+ events, .* per second, back to \d\d")
+        self.assertEqual(self.store.ctl("events", "export", "--format", "ndjson").stderr, "")
+
+    def test_every_format_of_a_search(self):
+        for form in ("table", "json", "ndjson", "csv", "cef", "ecs", "ocsf"):
+            with self.subTest(format=form):
+                done = self.store.ctl("events", "search", "app eq Dropbox", "--last", "1h", "--limit", "5",
+                                      "--format", form)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertGreaterEqual(len(done.stdout.splitlines()), 5)
+
+    def test_stats(self):
+        done = self.store.ctl("events", "stats")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"final events\s+2,8\d\d")
 
     def test_a_gap_is_found_by_its_type_but_has_no_id(self):
         self.assertEqual(len(self.store.search("record_type eq gap")), 1)

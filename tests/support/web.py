@@ -26,9 +26,10 @@ class WebStore(stack.Store):
 
     def start(self):
         super().start()
-        host, port = self.program.listener("http")
+        scheme = "https" if self.settings["http"].get("tls") else "http"
+        host, port = self.program.listener(scheme)
         self.settings["http"]["address"] = f"{host}:{port}"
-        self.url = f"http://{host}:{port}"
+        self.url = f"{scheme}://{host}:{port}"
         return self
 
     def token(self, *scopes, name="test", expires=None):

@@ -23,7 +23,7 @@ TEST_CASE("every record reaches every viewer or is counted as skipped, whoever c
       uint64_t next = subscription->start_offset() + 1;
       for (int polls = 0; stays || polls < 20; ++polls) {
         const Subscription::Update update = subscription->poll();
-        for (const SharedRecord& record : update.records) {
+        for (const SharedRecord& record : update.records()) {
           if (record->offset() < next) ++reordered;  // what is missing was skipped
           next = record->offset() + 1;
         }

@@ -10,6 +10,8 @@
 #include <random>
 
 #include "events/store/filter.h"
+#include "events/store/group_table.h"
+#include "events/store/limits.h"
 #include "events/store/registry.h"
 #include "events/store/sketch.h"
 #include "tests/unit/store/store_fixture.h"
@@ -248,6 +250,23 @@ TEST_CASE("groups come with the highest first metric first, cut at the limit, fi
   CHECK(answer.groupings[1].groups[0].keys.at(0) == "host3.example");
   CHECK(answer.groupings[2].groups.at(0).values.at(0) == 5);
   CHECK(answer.groupings[2].groups.at(0).values.at(1) == Approx(15.5).epsilon(0.05));
+}
+
+TEST_CASE("more groups than memory has room for are counted as far as it goes, and the answer says so") {
+  Grouping grouping = grouping_by({&field("host")});
+  grouping.limit = 5;
+  const std::vector<const Field*> columns{&field("host"), &field("numbytes"), &field("timestamp")};
+  GroupTable table(grouping, columns);
+  for (size_t i = 0; i < aggregate_groups_max + 100; ++i) {
+    table.add(noon, {std::string("host") + std::to_string(i)}, 1, 2, noon);
+  }
+  table.add(noon, {std::string("host7")}, 3, 2, noon);
+  const Grouped grouped = table.take();
+  CHECK(grouped.folded);
+  CHECK(grouped.groups_total == aggregate_groups_max);
+  REQUIRE(grouped.groups.size() == 5);
+  CHECK(grouped.groups[0].keys == std::vector<std::string>{"host7"});
+  CHECK(grouped.groups[0].values == std::vector<double>{4, 4, noon});
 }
 
 TEST_CASE("a crash at any point of a commit leaves the roll-ups exact") {

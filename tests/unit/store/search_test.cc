@@ -150,21 +150,31 @@ TEST_CASE("a subscription gets what is committed, skips when slow, and says so")
   std::atomic<int> woken{0};
   auto subscription = f.store().subscribe(3, [&] { ++woken; });
   CHECK(subscription->start_offset() == 1);
-  CHECK(subscription->poll().records.empty());
+  CHECK(subscription->poll().pieces.empty());
   f.append(1, 2, {page(1, 2), page(1, 3, v1::STATE_OPEN)});
   Subscription::Update update = subscription->poll();
-  CHECK(update.records.size() == 2);
+  CHECK(update.records().size() == 2);
   CHECK(update.next_offset == 2);
   CHECK(update.skipped == 0);
   CHECK(woken == 1);
   f.append(1, 4, {page(1, 4), page(1, 5), page(1, 6), page(1, 7), page(1, 8)});
   update = subscription->poll();
-  CHECK(update.records.size() == 3);
+  CHECK(update.records().size() == 3);
   CHECK(update.skipped == 2);
   CHECK(update.next_offset == 7);
   CHECK(f.store().read(2, 100)->records.size() == 5);  // what was skipped can be read
   f.store().close();
   CHECK(subscription->poll().ended);
+}
+
+TEST_CASE("after a restart a subscription begins behind all that the store has") {
+  StoreFixture f;
+  f.append(1, 1, {page(1, 1), page(1, 2), page(1, 3)});
+  f.reopen();
+  const auto subscription = f.store().subscribe(10, nullptr);
+  CHECK(subscription->start_offset() == 3);
+  f.append(1, 4, {page(1, 4)});
+  CHECK(subscription->poll().next_offset == 4);
 }
 
 TEST_CASE("page tokens survive text and refuse damage") {

@@ -8,6 +8,7 @@
 
 #include "events/store/aggregate.h"
 #include "events/store/filter.h"
+#include "events/store/limits.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace sluice::store {
@@ -219,6 +220,10 @@ TEST_CASE("an index is used where it helps, for its slot") {
       plan("slot = 3 AND " + range + " AND (host = 'x' COLLATE NOCASE)"),
       Catch::Contains("final_slot_host (slot=? AND host=? AND rowid>? AND rowid<?)") && !Catch::Contains("TEMP"));
   CHECK_THAT(plan(range + " AND (host = 'x' COLLATE NOCASE)"), Catch::Contains("PRIMARY KEY (rowid>? AND rowid<?)"));
+  std::string many;
+  for (size_t i = 0; i < narrowing_values_max; ++i) many += (i == 0 ? "'" : ",'") + std::to_string(i) + '\'';
+  CHECK_THAT(plan("slot = 3 AND " + range + " AND (host LIKE '%x%') AND host IN (" + many + ")"),
+             Catch::Contains("final_slot_host (slot=? AND host=?"));
   const auto host = compare(field("host"), Operator::kEqual, {std::string("x")});
   const auto domain = compare(field("domain"), Operator::kEqual, {std::string("x")});
   CHECK(is_indexed(&host));
