@@ -234,8 +234,8 @@ void Multiplexing::work(const StageContext& context) {
 }
 
 bool Multiplexing::hear_client(const StageContext& context) {
-  http::Http2Events events = client_->take_events();
-  for (http::Http2Event& event : events) {
+  http::SessionEvents events = client_->take_events();
+  for (http::SessionEvent& event : events) {
     std::visit([&](auto&& one) { client_says(std::move(one), context); }, std::move(event));
   }
   return !events.empty();
@@ -243,8 +243,8 @@ bool Multiplexing::hear_client(const StageContext& context) {
 
 bool Multiplexing::serve(MuxLeg& leg, const StageContext& context) {
   if (leg.session == nullptr) return false;
-  http::Http2Events events = leg.session->take_events();
-  for (http::Http2Event& event : events) {
+  http::SessionEvents events = leg.session->take_events();
+  for (http::SessionEvent& event : events) {
     if (leg.session == nullptr) return true;  // given up meanwhile
     std::visit([&](auto&& one) { origin_says(leg, std::move(one), context); }, std::move(event));
   }

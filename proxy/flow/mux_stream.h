@@ -5,8 +5,8 @@
 
 #include "proxy/base/chunk.h"
 #include "proxy/flow/record.h"
-#include "proxy/http/http2_event.h"
 #include "proxy/http/message.h"
+#include "proxy/http/session_event.h"
 
 namespace sluice::flow {
 

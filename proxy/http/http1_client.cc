@@ -170,7 +170,7 @@ bool Http1Client::full() const {
   return unconsumed_ >= unread_bytes_max;
 }
 
-Http2Events Http1Client::take_events() {
+SessionEvents Http1Client::take_events() {
   return std::exchange(events_, {});
 }
 

@@ -20,7 +20,7 @@ class Http1Client final : public OriginSession {
   void receive(base::ByteView bytes, base::Time now) override;
   void receive_end(bool cut) override;
   bool full() const override;
-  Http2Events take_events() override;
+  SessionEvents take_events() override;
   base::Chunk take_output(size_t bytes_max) override;
   bool take_end() override;
 
@@ -46,7 +46,7 @@ class Http1Client final : public OriginSession {
   Scheme scheme_;
   StreamId stream_ = 0;  // 0: no exchange
   StreamId last_ = -1;
-  Http2Events events_;
+  SessionEvents events_;
 
   // What we say.
   base::Chunk head_;

@@ -112,7 +112,7 @@ std::optional<base::Time> Http1Server::unfinished_since() const {
   return head_since_;
 }
 
-Http2Events Http1Server::take_events() {
+SessionEvents Http1Server::take_events() {
   return std::exchange(events_, {});
 }
 

@@ -16,7 +16,7 @@ class Http1Server final : public ClientSession {
   void receive(base::ByteView bytes, base::Time now) override;
   bool receive_end() override;
   bool full() const override;
-  Http2Events take_events() override;
+  SessionEvents take_events() override;
   base::Chunk take_output(size_t bytes_max) override;
   bool has_output() const override;
   std::optional<base::Time> unfinished_since() const override;
@@ -50,7 +50,7 @@ class Http1Server final : public ClientSession {
   RequestReader reader_;
   StreamId stream_ = 0;  // 0: no exchange
   StreamId last_ = -1;
-  Http2Events events_;
+  SessionEvents events_;
   bool keeps_ = true;   // another request may follow
   bool ended_ = false;  // the client sent FIN
   bool over_ = false;

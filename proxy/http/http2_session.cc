@@ -123,7 +123,7 @@ void Http2Session::receive_end(bool) {
   state_->failed = state_->mute = true;
 }
 
-Http2Events Http2Session::take_events() {
+SessionEvents Http2Session::take_events() {
   return std::exchange(state_->events, {});
 }
 

@@ -44,7 +44,7 @@ class Http2Session final : public ClientSession, public OriginSession {
   bool receive_end() override { return false; }
   void receive_end(bool cut) override;
   bool full() const override { return false; }  // windows are the bound
-  Http2Events take_events() override;
+  SessionEvents take_events() override;
   // Frames for the peer, about `bytes_max` of them (at most a frame more); empty when there is nothing to say now.
   base::Chunk take_output(size_t bytes_max) override;
   bool take_end() override { return false; }  // GOAWAY says it

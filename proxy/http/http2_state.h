@@ -99,7 +99,7 @@ class Http2State {
   std::unordered_map<StreamId, std::unique_ptr<Http2Stream>> streams;
   StreamHistory history;     // server: of the client's streams
   size_t continuations = 0;  // behind the last HEADERS
-  Http2Events events;
+  SessionEvents events;
 
   std::vector<StreamId> closed;      // nghttp2 has forgotten them
   std::vector<StreamId> to_break;    // we found a rule broken: RST_STREAM with PROTOCOL_ERROR

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "proxy/base/time.h"
-#include "proxy/http/http2_event.h"
+#include "proxy/http/session_event.h"
 
 namespace sluice::http {
 
@@ -20,7 +20,7 @@ class OriginSession {
   // More was received than has left (consumed()), and the origin was not told how much it may send: reading must stop.
   virtual bool full() const = 0;
   // What happened since the last call, in order.
-  virtual Http2Events take_events() = 0;
+  virtual SessionEvents take_events() = 0;
   // Bytes for the origin, about `bytes_max` of them; empty when there is nothing to say now.
   virtual base::Chunk take_output(size_t bytes_max) = 0;
   // True once: behind the output, the end of what will be sent (FIN).

@@ -36,8 +36,8 @@ class Relay {
   explicit Relay(base::Time now)
       : near_({.role = Http2Session::Role::kClient}, now), far_({.role = Http2Session::Role::kServer}, now) {}
 
-  void take(Http2Events&& events, Http2Session& heard, base::Time now) {
-    for (Http2Event& event : events) std::visit([&](auto& one) { on(one, heard); }, event);
+  void take(SessionEvents&& events, Http2Session& heard, base::Time now) {
+    for (SessionEvent& event : events) std::visit([&](auto& one) { on(one, heard); }, event);
     carry(now);
   }
   void check() const {
@@ -105,16 +105,16 @@ class Relay {
     for (bool moved = true; moved;) {
       const base::Chunk up = near_.take_output(output_bytes);
       far_.receive(up.view(), now);
-      for (Http2Event& event : far_.take_events()) hear(event);
+      for (SessionEvent& event : far_.take_events()) hear(event);
       const base::Chunk down = far_.take_output(output_bytes);
       near_.receive(down.view(), now);
-      for (const Http2Event& event : near_.take_events()) {
+      for (const SessionEvent& event : near_.take_events()) {
         SLUICE_ASSERT(!std::holds_alternative<ConnectionFailed>(event));
       }
       moved = !up.empty() || !down.empty();
     }
   }
-  void hear(Http2Event& event) {
+  void hear(SessionEvent& event) {
     // Whatever our rules let through once, they let through again.
     SLUICE_ASSERT(!std::holds_alternative<ConnectionFailed>(event));
     SLUICE_ASSERT(!std::holds_alternative<RequestRefused>(event));

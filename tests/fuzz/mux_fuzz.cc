@@ -26,7 +26,7 @@ struct Peer {
 
   void hear(const std::string& bytes) {
     session.receive(base::as_bytes(bytes), base::Time{});
-    for (http::Http2Event& event : session.take_events()) {
+    for (http::SessionEvent& event : session.take_events()) {
       if (auto* request = std::get_if<http::RequestReceived>(&event)) {
         names[request->stream] = request->request.path;
         open.push_back(request->stream);

@@ -191,7 +191,7 @@ class World : private test::ProxyRun {
   }
   void hear(const std::string& bytes) {
     client_.receive(base::as_bytes(bytes), now_);
-    for (http::Http2Event& event : client_.take_events()) {
+    for (http::SessionEvent& event : client_.take_events()) {
       if (auto* response = std::get_if<http::ResponseReceived>(&event)) {
         if (response->response.status >= 200) statuses_[response->stream] = response->response.status;
       } else if (auto* data = std::get_if<http::DataReceived>(&event)) {

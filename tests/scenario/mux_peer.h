@@ -30,7 +30,7 @@ class Peer {
 
   void hear(base::ByteView bytes) {
     session.receive(bytes, base::Time{});
-    for (http::Http2Event& event : session.take_events()) note(event);
+    for (http::SessionEvent& event : session.take_events()) note(event);
   }
   std::string say() {
     std::string bytes;
@@ -54,7 +54,7 @@ class Peer {
     if (!streams.contains(id)) order.push_back(id);
     return streams[id];
   }
-  void note(http::Http2Event& event) {
+  void note(http::SessionEvent& event) {
     if (auto* request = std::get_if<http::RequestReceived>(&event)) {
       at(request->stream).request = request->request.method + " " + request->request.path;
       at(request->stream).ended = request->end;

@@ -24,7 +24,7 @@ Request request_of(std::string method, BodyFraming body = {}) {
 // What it has told, in a line.
 std::string told(Http1Client& client) {
   std::string text;
-  for (const Http2Event& event : client.take_events()) {
+  for (const SessionEvent& event : client.take_events()) {
     std::visit(
         [&](const auto& one) {
           using T = std::decay_t<decltype(one)>;

@@ -13,7 +13,7 @@ namespace {
 
 std::string told(Http1Server& server) {
   std::string text;
-  for (const Http2Event& event : server.take_events()) {
+  for (const SessionEvent& event : server.take_events()) {
     std::visit(
         [&](const auto& one) {
           using T = std::decay_t<decltype(one)>;

@@ -66,7 +66,7 @@ TEST_CASE("conformance: a push is refused before our SETTINGS were acknowledged 
   (void)session.take_output(1 << 16);
   const std::string bytes = frame(frame_settings, 0, 0, "") + frame(frame_push, 4, 1, number32(2) + get_block());
   session.receive(base::as_bytes(bytes), time_ms(0));
-  Http2Events events = session.take_events();
+  SessionEvents events = session.take_events();
   while (!session.take_output(1 << 16).empty()) {
   }
   append(events, session.take_events());

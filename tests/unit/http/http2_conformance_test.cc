@@ -48,7 +48,7 @@ TEST_CASE("conformance: the preface") {
     session.receive(base::as_bytes(bytes), time_ms(0));
     while (!session.take_output(1 << 16).empty()) {
     }
-    Http2Events events = session.take_events();
+    SessionEvents events = session.take_events();
     REQUIRE(first<ConnectionFailed>(events) != nullptr);
     CHECK(first<ConnectionFailed>(events)->code == Http2Code::kProtocolError);
     CHECK(session.finished());

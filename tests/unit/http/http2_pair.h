@@ -36,27 +36,27 @@ inline Response answer(int status, BodyFraming body = {BodyKind::kChunked}) {
 
 // The first event of a kind, null without.
 template <class Kind>
-Kind* first(Http2Events& events) {
-  for (Http2Event& event : events) {
+Kind* first(SessionEvents& events) {
+  for (SessionEvent& event : events) {
     if (auto* found = std::get_if<Kind>(&event)) return found;
   }
   return nullptr;
 }
 template <class Kind>
-size_t count(const Http2Events& events) {
+size_t count(const SessionEvents& events) {
   return static_cast<size_t>(
       std::count_if(events.begin(), events.end(), [](const auto& one) { return std::holds_alternative<Kind>(one); }));
 }
-inline std::string content(const Http2Events& events, StreamId stream) {
+inline std::string content(const SessionEvents& events, StreamId stream) {
   std::string all;
-  for (const Http2Event& event : events) {
+  for (const SessionEvent& event : events) {
     const auto* data = std::get_if<DataReceived>(&event);
     if (data != nullptr && data->stream == stream) all += data->bytes.text();
   }
   return all;
 }
-inline void append(Http2Events& to, Http2Events&& from) {
-  for (Http2Event& event : from) to.push_back(std::move(event));
+inline void append(SessionEvents& to, SessionEvents&& from) {
+  for (SessionEvent& event : from) to.push_back(std::move(event));
 }
 
 struct Http2Pair {
@@ -83,11 +83,11 @@ struct Http2Pair {
 
   size_t piece;
   base::Time now = time_ms(0);
-  Http2Events at_server, at_client;
+  SessionEvents at_server, at_client;
   std::unique_ptr<Http2Session> server, client;
 
  private:
-  bool carry(Http2Session& from, Http2Session& to, Http2Events& heard) const {
+  bool carry(Http2Session& from, Http2Session& to, SessionEvents& heard) const {
     const base::Chunk bytes = from.take_output(size_t{64} * 1024);
     for (size_t at = 0; at < bytes.size(); at += piece) {
       to.receive(bytes.view().subspan(at, std::min(piece, bytes.size() - at)), now);

@@ -46,7 +46,7 @@ class RawPeer {
 
   base::Time now = time_ms(0);
   Http2Session session;
-  Http2Events heard;
+  SessionEvents heard;
   std::vector<RawFrame> said;
   std::optional<uint32_t> goaway;       // its code
   std::map<uint32_t, uint32_t> resets;  // stream to code

@@ -70,7 +70,7 @@ TEST_CASE("bodies: without content, with a length, with an open end") {
   pair.server->send_response(open, answer(200), true);
   pair.run();
   std::vector<Response> responses;
-  for (const Http2Event& event : pair.at_client) {
+  for (const SessionEvent& event : pair.at_client) {
     const auto* received = std::get_if<ResponseReceived>(&event);
     if (received == nullptr) continue;
     CHECK(received->end);
@@ -139,9 +139,9 @@ TEST_CASE("streams share a connection evenly; what is urgent goes first") {
     pair.server->send_end(stream);
   }
   const base::Chunk some = pair.server->take_output(200'000);
-  Http2Events events = pair.server->take_events();
+  SessionEvents events = pair.server->take_events();
   size_t sent_a = 0, sent_b = 0, sent_urgent = 0;
-  for (const Http2Event& event : events) {
+  for (const SessionEvent& event : events) {
     const auto* sent = std::get_if<DataSent>(&event);
     if (sent == nullptr) continue;
     (sent->stream == a ? sent_a : sent->stream == b ? sent_b : sent_urgent) += sent->bytes;
@@ -277,7 +277,8 @@ TEST_CASE("a response before the end of its request: the rest is not wanted, and
     const size_t came = content(pair.at_client, stream).size();
     got += came;
     pair.client->consumed(stream, came);
-    std::erase_if(pair.at_client, [](const Http2Event& event) { return std::holds_alternative<DataReceived>(event); });
+    std::erase_if(pair.at_client,
+                  [](const SessionEvent& event) { return std::holds_alternative<DataReceived>(event); });
   }
   CHECK(got == 300'000);
   CHECK(count<DataReceived>(pair.at_server) == 0);

@@ -1,6 +1,7 @@
 #pragma once
-// What a peer of an HTTP/2 connection did, in the order in which it did it. Every stream that began ends with exactly
-// one StreamClosed or StreamReset, unless this side reset it (then nothing follows) or the connection failed.
+// What the peer of a connection did, in the order in which it did it, in the terms of HTTP/2: an exchange of HTTP/1.1 is a
+// stream, too. Every stream that began ends with exactly one StreamClosed or StreamReset, unless this side reset it (then
+// nothing follows) or the connection failed.
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -12,7 +13,7 @@
 
 namespace sluice::http {
 
-// Of one connection, as HTTP/2 numbers them.
+// Of one connection, numbered as HTTP/2 does.
 using StreamId = int32_t;
 
 // RFC 9113 section 7: the codes that are said or looked at here.
@@ -92,8 +93,8 @@ struct ConnectionFailed {
   std::string text;      // one clause, for a person
 };
 
-using Http2Event = std::variant<RequestReceived, RequestRefused, ResponseReceived, DataReceived, StreamEnded, DataSent,
-                                StreamClosed, StreamReset, GoAwayReceived, ConnectionFailed>;
-using Http2Events = std::vector<Http2Event>;
+using SessionEvent = std::variant<RequestReceived, RequestRefused, ResponseReceived, DataReceived, StreamEnded,
+                                  DataSent, StreamClosed, StreamReset, GoAwayReceived, ConnectionFailed>;
+using SessionEvents = std::vector<SessionEvent>;
 
 }  // namespace sluice::http
