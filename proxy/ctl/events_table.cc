@@ -24,13 +24,15 @@ struct Column {
   size_t narrow;  // columns it keeps when the terminal is too small
   size_t widest;
   size_t in_stream;  // width before anything is known
+  size_t readable;   // below this it tells little
+  int dispensable;   // where there is no room for all: the highest goes first, 0 never
 };
 constexpr std::array columns{
-    Column{"TIME", false, 19, 19, 19},   Column{"USER", false, 8, 40, 20},
-    Column{"PROCESS", false, 7, 30, 12}, Column{"HOST", false, 12, 60, 32},
-    Column{"ACTION", false, 6, 10, 7},   Column{"BYPASS REASON", false, 8, 40, 22},
-    Column{"UP", true, 6, 8, 7},         Column{"DOWN", true, 6, 8, 7},
-    Column{"DURATION", true, 7, 8, 8},   Column{"CLOSE REASON", false, 8, 30, 20},
+    Column{"TIME", false, 19, 19, 19, 19, 0},   Column{"USER", false, 8, 40, 20, 16, 0},
+    Column{"PROCESS", false, 7, 30, 12, 12, 3}, Column{"HOST", false, 12, 60, 32, 20, 0},
+    Column{"ACTION", false, 6, 10, 7, 6, 0},    Column{"BYPASS REASON", false, 8, 40, 22, 18, 2},
+    Column{"UP", true, 6, 8, 7, 6, 0},          Column{"DOWN", true, 6, 8, 7, 6, 0},
+    Column{"DURATION", true, 7, 8, 8, 8, 1},    Column{"CLOSE REASON", false, 8, 30, 20, 14, 4},
 };
 constexpr size_t gap_columns = 2;
 constexpr size_t action_column = 4;
@@ -81,8 +83,27 @@ size_t total(const Widths& widths) {
   return std::accumulate(widths.begin(), widths.end(), size_t{0}) + (shown > 0 ? (shown - 1) * gap_columns : 0);
 }
 
-// Takes from the widest column that can give, until the line fits or none can.
+// Leaves columns out until the rest can be read.
+void leave_out(Widths& widths, size_t columns_max) {
+  const auto needed = [&widths] {
+    Widths readable = widths;
+    for (size_t i = 0; i < columns.size(); ++i) readable[i] = std::min(readable[i], columns[i].readable);
+    return total(readable);
+  };
+  while (needed() > columns_max) {
+    size_t least = columns.size();
+    for (size_t i = 0; i < columns.size(); ++i) {
+      if (widths[i] == 0 || columns[i].dispensable == 0) continue;
+      if (least == columns.size() || columns[i].dispensable > columns[least].dispensable) least = i;
+    }
+    if (least == columns.size()) return;
+    widths[least] = 0;
+  }
+}
+
+// Leaves out what does not fit, then takes from the widest column that can give, until the line fits or none can.
 void shrink(Widths& widths, size_t columns_max) {
+  if (columns_max > 0) leave_out(widths, columns_max);
   while (columns_max > 0 && total(widths) > columns_max) {
     size_t widest = columns.size();
     for (size_t i = 0; i < columns.size(); ++i) {

@@ -85,6 +85,26 @@ TEST_CASE("the table fits the terminal and leaves empty columns out") {
   CHECK(table(records, Terminal{0, true}).find("\x1b[31mblock") != std::string::npos);
 }
 
+TEST_CASE("a small terminal gets fewer columns, which can be read") {
+  v1::StoredRecord record = event("client.dropbox.com");
+  auto& page = *record.mutable_record()->mutable_page_event();
+  page.set_user("jonas.weber@acme.test");
+  page.set_process_name("dropbox.exe");
+  page.set_bypass_reason_code(v1::BYPASS_REASON_CODE_CERTIFICATE_PINNED_APP);
+  const auto at = [&record](size_t columns) { return lines_of(table({record}, Terminal{columns, false})); };
+  CHECK(at(200)[0].find("CLOSE REASON") != std::string::npos);
+  for (const size_t columns : {120, 100, 80}) {
+    const auto lines = at(columns);
+    INFO(lines[1]);
+    CHECK(display_width(lines[1]) <= columns);
+    CHECK(lines[0].find("CLOSE REASON") == std::string::npos);
+    CHECK(lines[1].find("jonas.weber@ac") != std::string::npos);
+    CHECK(lines[1].find(columns == 80 ? "client.dropb" : "client.dropbox.com") != std::string::npos);
+  }
+  CHECK(at(120)[0].find("BYPASS REASON") != std::string::npos);
+  CHECK(at(80)[0].find("BYPASS REASON") == std::string::npos);
+}
+
 TEST_CASE("hostile records stay on their line") {
   v1::StoredRecord record = event("a\nb\x1b]0;x\x07");
   record.mutable_record()->mutable_page_event()->set_user("\x1b[2J");

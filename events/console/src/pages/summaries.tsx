@@ -54,7 +54,7 @@ function Summary({ card, counts, byBytes }: { card: Card; counts: FieldCounts | 
                 to={{ page: "events", query: card.query ? both(card.query, condition) : condition, event: "" }}
               >
                 <AmountBar share={amount(value) / most} />
-                <span className="name">
+                <span className="name" title={value.value}>
                   {value.value === ""
                     ? `no ${labelOf(card.field).toLowerCase()}`
                     : /code$|reason$/.test(card.field)
