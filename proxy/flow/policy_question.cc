@@ -174,18 +174,25 @@ void note_request_verdict(const StageContext& context, const http::Request& requ
   if (context.settings.policy != nullptr) note_labels(context, RequestFacts(context, request).facts());
 }
 
+// As lenient as the most lenient server behind us: what it would take for HTTP must not pass as something unknown.
 policy::Protocol protocol_of(base::ByteView first_bytes) {
   // Of RFC 9110, PATCH and WebDAV: a word in capitals alone would take SMTP and IRC for HTTP.
-  static constexpr std::string_view methods[] = {"GET ",   "HEAD ",  "POST ",    "PUT ",      "DELETE ",    "OPTIONS ",
-                                                 "PATCH ", "TRACE ", "CONNECT ", "PROPFIND ", "PROPPATCH ", "MKCOL ",
-                                                 "COPY ",  "MOVE ",  "LOCK ",    "UNLOCK ",   "REPORT ",    "SEARCH "};
+  static constexpr std::string_view methods[] = {"GET",   "HEAD",  "POST",    "PUT",      "DELETE",    "OPTIONS",
+                                                 "PATCH", "TRACE", "CONNECT", "PROPFIND", "PROPPATCH", "MKCOL",
+                                                 "COPY",  "MOVE",  "LOCK",    "UNLOCK",   "REPORT",    "SEARCH"};
+  std::string_view text = base::as_text(first_bytes);
+  text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));  // RFC 9112 section 2.2
   bool maybe = false;
   for (const std::string_view method : methods) {
-    const std::string_view text = base::as_text(first_bytes.first(std::min(first_bytes.size(), method.size())));
-    if (text == method) return policy::Protocol::kHttp;
-    maybe = maybe || method.starts_with(text);
+    if (text.size() <= method.size()) {
+      maybe = maybe || method.starts_with(text);
+    } else if (text.starts_with(method) && std::string_view(" \t\v\f\r").find(text[method.size()]) != text.npos) {
+      return policy::Protocol::kHttp;
+    }
   }
-  return maybe ? policy::Protocol::kNotYet : policy::Protocol::kOther;
+  if (maybe) return policy::Protocol::kNotYet;
+  const bool request_line = text.substr(0, text.find('\n')).find(" HTTP/") != text.npos;  // of any method
+  return request_line ? policy::Protocol::kHttp : policy::Protocol::kOther;
 }
 
 }  // namespace sluice::flow

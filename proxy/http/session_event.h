@@ -1,7 +1,7 @@
 #pragma once
-// What the peer of a connection did, in the order in which it did it, in the terms of HTTP/2: an exchange of HTTP/1.1 is a
-// stream, too. Every stream that began ends with exactly one StreamClosed or StreamReset, unless this side reset it (then
-// nothing follows) or the connection failed.
+// What the peer of a connection did, in the order in which it did it, in the terms of HTTP/2: an exchange of HTTP/1.1
+// is a stream, too. Every stream that began ends with exactly one StreamClosed or StreamReset, unless this side reset
+// it (then nothing follows) or the connection failed.
 #include <cstdint>
 #include <string>
 #include <variant>

@@ -1,4 +1,5 @@
 // What policy and the message rules make of relayed requests.
+#include "proxy/flow/policy_question.h"
 #include "tests/scenario/relay_scripts.h"
 #include "tests/support/policies.h"
 
@@ -255,6 +256,24 @@ TEST_CASE("relay policy: an origin that cannot be reached") {
   play.expect({"record closed", "send client HTTP/1.1 502 Bad Gateway\r\n...", "end_write client"});
   CHECK(play.record().action == Verdict::kAllow);
   CHECK(play.record().close_reason == CloseReason::kConnectRefused);
+}
+
+TEST_CASE("relaying: what a lenient server takes for HTTP is no unknown protocol") {
+  const auto protocol = [](std::string_view text) { return protocol_of(base::as_bytes(text)); };
+  for (const char* text : {"GET / HTTP/1.1\r\n", "\r\nGET / HTTP/1.1\r\n", "\n\nGET /", "GET\t/ HTTP/1.1\r\n",
+                           "GET\x0b/", "BREW /pot HTTP/1.1\r\n", "get / HTTP/1.1\n"}) {
+    INFO(text);
+    CHECK(protocol(text) == policy::Protocol::kHttp);
+  }
+  for (const char* text : {"", "\r", "\r\n\r\n", "G", "\r\nPOS", "GET"}) {
+    INFO(text);
+    CHECK(protocol(text) == policy::Protocol::kNotYet);
+  }
+  for (const char* text :
+       {"EHLO mail.example\r\n", "GETX", "NICK a\r\nUSER b HTTP/\r\n", "\x16\x03\x01", "SSH-2.0-x\r\n"}) {
+    INFO(text);
+    CHECK(protocol(text) == policy::Protocol::kOther);
+  }
 }
 
 }  // namespace sluice::flow::test
