@@ -12,6 +12,7 @@ check("alerts are what was blocked or raised an alert", async () => {
   await totalIs("701");
   await go("Alerts");
   await totalIs("112");
+  await rows.locator(".badge").first().waitFor();
   const actions = await rows.locator(".badge").allTextContents();
   same([...new Set(actions)].sort(), ["alert", "block"], "actions");
 });
